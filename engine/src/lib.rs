@@ -1,0 +1,47 @@
+//! The durable customer-journey graph behind Throughline.
+//!
+//! Every customer's interactions, over all channels, are kept in one total
+//! order. The history (our own synced, checksummed files) is the truth; the
+//! graph (segments, symbols, identities and indexes in sled) is derived from
+//! it and can always be rebuilt.
+//!
+//! This crate knows no query text and no terminal. Modules, in reading order:
+
+pub mod error;
+pub mod limits;
+
+pub mod model;
+pub mod schema;
+
+pub mod block;
+pub mod column;
+pub mod strings;
+
+pub mod columns;
+pub mod index;
+pub mod merge;
+pub mod segment;
+
+pub mod disk;
+pub mod disk_sim;
+pub mod graph_store;
+pub mod history;
+
+mod batch;
+mod db;
+mod dedupe;
+pub mod graph;
+mod import;
+mod manifest;
+mod records;
+mod snapshot;
+
+pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
+pub use block::Block;
+pub use column::Column;
+pub use db::{CheckReport, Commit, Db, Info, Options};
+pub use error::{Error, Result};
+pub use import::{Import, ImportReport};
+pub use model::{CustomerOrdinal, Identity, Millis};
+pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
+pub use snapshot::{Snapshot, Symbols, Unit};

@@ -1,0 +1,33 @@
+//! Every bound of the engine, with its unit in its name.
+
+/// Longest `namespace:key` of an identity.
+pub const IDENTITY_BYTES_MAX: usize = 1_024;
+/// Most attributes in a store, customers' and interactions' together.
+pub const ATTRIBUTES_MAX: usize = 4_096;
+/// Longest name of an attribute.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 256;
+/// Longest value of an attribute, of any type.
+pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Most interactions in one appended batch.
+pub const BATCH_INTERACTIONS_MAX: usize = 1 << 20;
+/// Most distinct values of a symbol attribute; past it the attribute becomes an id.
+pub const SYMBOLS_MAX: usize = 1 << 20;
+/// Customers in a range: one roaring container.
+pub const RANGE_CUSTOMERS: u32 = 1 << 16;
+/// A base segment is closed once it holds this many interactions.
+pub const SEGMENT_INTERACTIONS: usize = 1 << 17;
+/// Interactions kept in memory before they are sealed into a run.
+pub const TAIL_INTERACTIONS_MAX: usize = 1 << 20;
+/// Length of a page of a segment in the graph store. Chosen for sled's slabs:
+/// 262,144 bytes would cost half as much again on disk.
+pub const PAGE_BYTES: usize = 261_000;
+/// Largest body of a history frame.
+pub const FRAME_BYTES_MAX: usize = 256 << 20;
+/// A history file is rotated past this length.
+pub const HISTORY_FILE_BYTES: u64 = 256 << 20;
+/// Largest batch handed to the graph store at once.
+pub const GRAPH_BATCH_BYTES_MAX: usize = 32 << 20;
+/// Milliseconds after now that a time may lie before it is taken for a clock error.
+pub const HORIZON_MS_DEFAULT: i64 = 86_400_000;
+/// Earliest time taken: 1900-01-01T00:00:00Z.
+pub const TIME_MIN_MS: i64 = -2_208_988_800_000;
