@@ -25,9 +25,9 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
-/// Digests that the part in memory holds before its table doubles from 36 to
-/// 71 MB: a good place to seal.
-pub(crate) const UNSEALED_DIGESTS_FULL: usize = 7 << 18;
+/// Digests that the part in memory holds before its table doubles from 18 to
+/// 36 MB (7/8 of its slots): a good place to seal.
+pub(crate) const UNSEALED_DIGESTS_FULL: usize = 7 << 17;
 /// Runs of similar size that are merged into one.
 const MERGE_RUNS: usize = 8;
 /// Digests looked up at once: bounds the sorted copy to some 80 MB.
@@ -198,8 +198,8 @@ impl DigestSet {
             let Some(meta) = self.metas.iter().find(|meta| meta.run == run) else {
                 return Err(Error::invalid(format!("there is no digest run {run} to merge")));
             };
-            digests_max += meta.digests;
             readers.push(RunReader::new(meta, pages)?);
+            digests_max += meta.digests;
         }
         let mut heads = BinaryHeap::with_capacity(readers.len());
         for (place, reader) in readers.iter_mut().enumerate() {
@@ -217,7 +217,9 @@ impl DigestSet {
             }
             match readers.get_mut(place).map(RunReader::next).transpose()?.flatten() {
                 Some(next) => *head = Reverse((next, place)),
-                None => drop(PeekMut::pop(head)),
+                None => {
+                    PeekMut::pop(head);
+                }
             }
         }
         let (meta, rest) = writer.finish();

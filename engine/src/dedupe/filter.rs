@@ -32,9 +32,12 @@ impl Filter {
         Self { blocks: vec![[0; BLOCK_WORDS]; blocks as usize] }
     }
 
-    /// A filter without blocks, to be filled by [`Filter::push_block`].
-    pub(super) fn with_block_capacity(blocks: usize) -> Self {
-        Self { blocks: Vec::with_capacity(blocks) }
+    /// A filter with room for `blocks` but none yet, to be filled by
+    /// [`Filter::push_block`]; `None` where memory does not suffice.
+    pub(super) fn with_room(blocks: usize) -> Option<Self> {
+        let mut filter = Self::default();
+        filter.blocks.try_reserve_exact(blocks).ok()?;
+        Some(filter)
     }
 
     /// How many blocks.
@@ -119,7 +122,7 @@ mod tests {
     fn stored_blocks_come_back() {
         let mut filter = Filter::for_keys(1_000, 12);
         (0..1_000).for_each(|number| filter.insert(digest(3, number)));
-        let mut again = Filter::with_block_capacity(filter.blocks());
+        let mut again = Filter::with_room(filter.blocks()).expect("memory suffices");
         for block in 0..filter.blocks() {
             let bytes: Vec<u8> = filter.stored(block, 1).collect();
             again.push_block(bytes.as_slice().try_into().expect("one block"));

@@ -89,8 +89,8 @@ pub(crate) struct Occurrences {
 
 impl Occurrences {
     /// Counts in memory for at most `memory_digests_max` digests (21 bytes
-    /// each, up to twice that as the table doubles; best is 7/8 of a power of
-    /// two), beyond that in the spill.
+    /// each, up to twice that as the table doubles, and 20 more while they are
+    /// spilled; 7/8 of a power of two fills a table), beyond that in the spill.
     pub(crate) fn new(memory_digests_max: usize) -> Self {
         Self {
             memory: HashTable::new(),
@@ -336,7 +336,9 @@ fn merge(old: Vec<Run>, level: u32, spill: &mut dyn Spill) -> Result<Run> {
         }
         match readers.get_mut(place).map(|reader| reader.next(spill)).transpose()?.flatten() {
             Some(next) => *head = Reverse((next.digest(), Reverse(next.count), place)),
-            None => drop(PeekMut::pop(head)),
+            None => {
+                PeekMut::pop(head);
+            }
         }
     }
     writer.finish(spill)

@@ -235,7 +235,14 @@ impl Lookup {
         if !fences.is_sorted_by(|a, b| a < b) {
             return Err(meta.damaged(meta.pages, "its fences are out of order"));
         }
-        let mut filter = Filter::with_block_capacity(meta.filter_blocks as usize);
+        // The count may be wrong, so room for it is only asked for.
+        let Some(mut filter) = Filter::with_room(meta.filter_blocks as usize) else {
+            return Err(Error::damaged(
+                meta.name(),
+                0,
+                format!("no room for {} blocks of a filter", meta.filter_blocks),
+            ));
+        };
         for number in 0..meta.filter_pages {
             let units = in_page(u64::from(meta.filter_blocks), PAGE_BLOCKS, number);
             let page = meta.read(meta.pages + meta.fence_pages + number, Kind::Filter, units, pages)?;
@@ -325,6 +332,10 @@ pub(super) struct RunReader<'a> {
 impl<'a> RunReader<'a> {
     pub(super) fn new(meta: &'a RunMeta, pages: &'a dyn RunPages) -> Result<Self> {
         meta.check()?;
+        // The last page proves the count, by which memory will be asked for.
+        if let Some(last) = meta.pages.checked_sub(1) {
+            meta.read(last, Kind::Digests, meta.digests_in(last), pages)?;
+        }
         Ok(Self { meta, pages, page: None, next_page: 0, place: 0, last: None })
     }
 
