@@ -249,6 +249,24 @@ fn each_page_is_read_once_and_few_for_nothing() {
     assert!(store.pages.read.borrow().len() <= 2, "the filter keeps reads away");
 }
 
+#[test]
+fn overlapping_runs_of_several_pages_merge_into_their_union() {
+    let page = PAGE_DIGESTS as u64;
+    let mut store = Store::new();
+    for numbers in [0..page * 3 / 2, page..page * 5 / 2, page * 2..page * 3] {
+        store.set.insert(&digests(numbers));
+        store.seal();
+    }
+    store.merge(&[1, 2, 3]);
+    assert_eq!((store.set.runs().len(), store.set.len(), store.set.runs()[0].pages), (1, page * 3, 3));
+    let known = store.set.contains(&digests(0..page * 4), &store.pages).expect("sound");
+    assert!((0..).zip(known).all(|(number, known)| known == (number < page * 3)));
+    for number in (0..page * 4).step_by(page as usize / 3) {
+        let known = store.set.contains(&[digest(number)], &store.pages).expect("sound");
+        assert_eq!(known, [number < page * 3], "{number} alone");
+    }
+}
+
 /// Looking up and merging must refuse every page of a run as `harm` leaves it,
 /// save that merging does without fences and filter.
 fn check_refused(what: &str, harm: impl Fn(&mut Vec<u8>)) {
@@ -368,6 +386,20 @@ fn a_file_of_distinct_rows_is_hardly_read_back() {
     assert!(spill.reads.get() < 300, "{} blocks were read", spill.reads.get());
     let counts = counting.count_then_add(&digests(0..15_000), &mut spill).expect("sound");
     assert!(counts.iter().all(|&count| count == 1));
+}
+
+#[test]
+fn rows_are_counted_through_large_merged_runs() {
+    // Sixteen spills of more than one extent each, merged into one run.
+    let mut counting = Occurrences::new(60_000);
+    let mut spill = Scratch::default();
+    let rows = digests(0..1_000_000);
+    let counts = counting.count_then_add(&rows, &mut spill).expect("sound");
+    assert!(counts.iter().all(|&count| count == 0));
+    let some: Vec<u128> = rows.into_iter().step_by(31).chain(digests(1_000_000..1_010_000)).collect();
+    let counts = counting.count_then_add(&some, &mut spill).expect("sound");
+    let expected = some.iter().enumerate().map(|(place, _)| u32::from(place < some.len() - 10_000));
+    assert!(counts.into_iter().eq(expected));
 }
 
 #[test]
