@@ -7,6 +7,8 @@
 mod cut;
 mod gather;
 mod sort;
+#[cfg(test)]
+mod tests;
 mod widen;
 
 pub use cut::{concat, select_customers};
