@@ -115,8 +115,15 @@ impl SledStore {
         let (opened, answer) = channel();
         let turn = Arc::new(Mutex::new(None));
         let folder = folder.into();
-        let worker =
-            Worker { folder, db: None, applied_bytes: 0, reopen_bytes, deadlines, turn: Arc::clone(&turn) };
+        let worker = Worker {
+            folder,
+            db: None,
+            failure: String::new(),
+            applied_bytes: 0,
+            reopen_bytes,
+            deadlines,
+            turn: Arc::clone(&turn),
+        };
         std::thread::Builder::new()
             .name("throughline-graph".to_owned())
             .spawn(move || worker.run(&opened, &queue))
@@ -229,6 +236,8 @@ struct Worker {
     folder: PathBuf,
     /// None after a failure: then every call fails.
     db: Option<SledDb>,
+    /// What that failure was.
+    failure: String,
     applied_bytes: u64,
     reopen_bytes: u64,
     deadlines: Deadlines,
@@ -293,9 +302,12 @@ impl Worker {
         action: &'static str,
         call: impl FnOnce(&SledDb) -> std::io::Result<T>,
     ) -> Result<T> {
-        let Some(db) = &self.db else { return Err(graph(action, STOPPED)) };
+        let Some(db) = &self.db else {
+            return Err(graph(action, format!("{STOPPED} ({})", self.failure)));
+        };
         let answer = guarded(action, || call(db));
-        if answer.is_err() {
+        if let Err(error) = &answer {
+            self.failure = error.to_string();
             std::mem::forget(self.db.take());
         }
         answer
@@ -331,8 +343,8 @@ impl Worker {
     /// Gives back the memory of written leaves. Where this fails `db` is left empty, so the next
     /// call says so.
     fn reopen(&mut self) {
-        if self.close().is_ok() {
-            drop(self.open());
+        if let Err(error) = self.close().and_then(|()| self.open()) {
+            self.failure = error.to_string();
         }
     }
 }
@@ -406,6 +418,8 @@ mod tests {
             assert_eq!(store.get(&key(number / 2)).expect("get"), Some(value(number / 2, 20_000)));
         }
         assert_eq!(store.keys().expect("keys").len(), 20);
+        store.apply(Vec::new()).expect("apply");
+        store.flush().expect("flush");
     }
 
     #[test]

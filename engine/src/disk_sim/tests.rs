@@ -22,9 +22,11 @@ fn unsynced_bytes_are_kept_lost_or_torn() {
     assert_eq!(found(&disk, "a", Loss::Kept), [Some(b"12345678".to_vec())].into());
     assert_eq!(found(&disk, "a", Loss::Lost), [Some(b"1234".to_vec())].into());
     let torn = found(&disk, "a", Loss::Torn);
-    for expected in [&b"1234"[..], b"12345", b"12345678", b"12345\0\0\0", b"1234\x00678"] {
+    for expected in [&b"1234"[..], b"12345", b"12345678", b"12345\0\0\0"] {
         assert!(torn.contains(&Some(expected.to_vec())), "{:?}", String::from_utf8_lossy(expected));
     }
+    let hole = |bytes: &&Vec<u8>| bytes.contains(&0) && bytes.last() != Some(&0);
+    assert!(torn.iter().flatten().any(|bytes| hole(&bytes)));
     assert!(torn.iter().flatten().all(|bytes| bytes.starts_with(b"1234") && bytes.len() <= 8));
     file.sync().expect("sync");
     assert_eq!(found(&disk, "a", Loss::Torn), [Some(b"12345678".to_vec())].into());
