@@ -1,0 +1,91 @@
+//! Rows: what a journey operator emits, and what the relational tail makes of them.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use throughline_engine::{AttrId, CustomerOrdinal, Millis};
+
+/// The type of a column of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowType {
+    /// True or false.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
+    /// A point in time.
+    Time,
+    /// A length of time, in milliseconds.
+    Duration,
+    /// Text: symbols, ids and texts alike.
+    Text,
+    /// A customer; shown by its identity.
+    Customer,
+    /// A list.
+    List(Box<RowType>),
+    /// NULL throughout.
+    Null,
+}
+
+/// A column of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowColumn {
+    /// Its name; unique in its schema, ignoring case.
+    pub name: String,
+    /// Its type.
+    pub ty: RowType,
+}
+
+/// The columns of rows, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowSchema {
+    /// The columns.
+    pub columns: Vec<RowColumn>,
+}
+
+/// A value in a row while a query runs. Symbols and customers stay numbers
+/// until they are shown, compared by order or used as text.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Time(Millis),
+    Duration(i64),
+    Symbol(AttrId, u32),
+    Str(Arc<str>),
+    Customer(CustomerOrdinal),
+    List(Arc<[Cell]>),
+}
+
+/// The customers behind each row (language rule 11).
+#[derive(Clone, Debug)]
+pub(crate) enum Sets {
+    /// One customer a row: what journey operators emit.
+    One(Vec<CustomerOrdinal>),
+    /// Any number a row.
+    Many(Vec<RoaringBitmap>),
+}
+
+/// The interactions a row is made of: rows of the customer's whole journey as
+/// the snapshot has it (before DURING and WHERE), ascending, counted from 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    pub customer: CustomerOrdinal,
+    pub places: Arc<[u32]>,
+}
+
+/// Some rows, column by column.
+#[derive(Clone, Debug)]
+pub(crate) struct RowBatch {
+    /// How many rows.
+    pub len: usize,
+    /// A column for each of the schema; a column that nobody reads is empty.
+    pub columns: Vec<Vec<Cell>>,
+    /// The customers behind each row.
+    pub sets: Sets,
+    /// The members of each row, where somebody asked and rows have them.
+    pub members: Option<Vec<Members>>,
+}

@@ -1,0 +1,3 @@
+//! From text to tree: tokens, the tree with places, the parser, the formatter.
+
+pub mod ast;
