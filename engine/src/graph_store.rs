@@ -38,7 +38,7 @@ pub trait GraphStore: Send + Sync {
     fn apply(&self, batch: Vec<Change>) -> Result<()>;
     /// Makes everything applied so far durable.
     fn flush(&self) -> Result<()>;
-    /// All keys, ascending.
+    /// All keys, ascending. A store may have to read every value for it.
     fn keys(&self) -> Result<Vec<Vec<u8>>>;
 }
 
@@ -146,33 +146,30 @@ impl SledStore {
         deadline: Duration,
         request: impl FnOnce(Reply<T>) -> Request,
     ) -> Result<T> {
-        self.dead_or(())?;
+        self.alive()?;
         let (reply, answer) = channel();
         if self.requests.lock().send(request(reply)).is_err() {
             return Err(graph(action, STOPPED));
         }
-        let mut wait = deadline;
         loop {
-            match answer.recv_timeout(wait) {
+            match answer.recv_timeout(deadline.min(GLANCE)) {
                 Ok(answer) => return answer,
                 Err(RecvTimeoutError::Disconnected) => return Err(graph(action, STOPPED)),
-                Err(RecvTimeoutError::Timeout) => self.dead_or(())?,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            // The worker may rightly be busy with what was asked before: then wait on.
-            wait = match *self.turn.lock() {
-                None => BETWEEN_TURNS,
-                Some(turn) => turn.deadline.saturating_sub(turn.began.elapsed()),
-            };
-            if wait.is_zero() {
-                self.dead.lock().get_or_insert((action, deadline.as_secs()));
+            // The worker may rightly be busy with what was asked before: it is its turn that counts.
+            let late = self.turn.lock().filter(|turn| turn.began.elapsed() >= turn.deadline);
+            if let Some(turn) = late {
+                self.dead.lock().get_or_insert((action, turn.deadline.as_secs()));
             }
+            self.alive()?;
         }
     }
 
-    fn dead_or<T>(&self, value: T) -> Result<T> {
+    fn alive(&self) -> Result<()> {
         match *self.dead.lock() {
             Some((action, seconds)) => Err(Error::GraphUnresponsive { action, seconds }),
-            None => Ok(value),
+            None => Ok(()),
         }
     }
 }
@@ -210,8 +207,8 @@ impl GraphStore for SledStore {
 
 /// Said where the worker is gone, or its sled is.
 const STOPPED: &str = "it stopped after an earlier failure; reopen the store";
-/// How long to wait again where the worker is seen between two requests.
-const BETWEEN_TURNS: Duration = Duration::from_millis(5);
+/// How often one who waits looks whether the worker is past its deadline.
+const GLANCE: Duration = Duration::from_millis(250);
 
 fn graph(action: &'static str, message: impl ToString) -> Error {
     Error::Graph { action, message: message.to_string() }
