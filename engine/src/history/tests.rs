@@ -383,3 +383,28 @@ fn a_crash_while_cutting_leaves_no_gap() {
         }
     }
 }
+
+#[test]
+fn frames_are_read_beside_the_writer_on_a_real_disk() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let disk: Arc<dyn Disk> = Arc::new(crate::disk::OsDisk::new(folder.path()));
+    let mut history = History::create(Arc::clone(&disk), ID).expect("create");
+    history.set_rotation(500);
+    let ends = write(&mut history, 1..=10);
+    let mut frames = history.frames(START, ends[9]);
+    let mut seen = Vec::new();
+    for commit in 11..=20 {
+        seen.push(frames.next().expect("sound").expect("a frame").header.commit);
+        write(&mut history, commit..=commit);
+    }
+    assert_eq!((seen, frames.next().expect("sound")), ((1..=10).collect(), None));
+    assert!(history.file_names().len() > 2);
+    history.append(header(21), &vec![1; 300_000]).expect("append");
+    let torn = history.end();
+    drop(history);
+    let name = file_name(torn.file);
+    disk.open(&name, How::Append).expect("open").truncate(torn.offset - 1).expect("truncate");
+    let history = History::open(Arc::clone(&disk), ID, ends[2], false).expect("open");
+    assert_eq!(read(&history).expect("sound"), (1..=20).collect::<Vec<_>>());
+    assert_eq!(history.verify().expect("sound"), (20, disk.bytes("history").expect("bytes")));
+}
