@@ -22,6 +22,9 @@ pub struct IndexBuilder {
     months: BTreeMap<i32, Members>,
 }
 
+/// From here on it is quicker to set bits than to insert customers.
+const DENSE_MEMBERS: usize = 1_024;
+
 /// Customers, as their places in the range; ascending inside a block.
 type Members = Vec<u16>;
 
@@ -190,12 +193,22 @@ fn put_bitmap(base: u32, mut members: Members, out: &mut Vec<u8>) -> Result<u32>
     if members.is_empty() {
         return Ok(0);
     }
-    // Blocks may come in any order.
-    if !members.is_sorted() {
-        members.sort_unstable();
-    }
     let mut bitmap = RoaringBitmap::new();
-    bitmap.extend(members.into_iter().map(|member| base + u32::from(member)));
+    if members.len() > DENSE_MEMBERS {
+        let mut bits = vec![0_u8; RANGE_CUSTOMERS as usize / 8];
+        for member in members {
+            if let Some(byte) = bits.get_mut(usize::from(member / 8)) {
+                *byte |= 1 << (member % 8);
+            }
+        }
+        bitmap = RoaringBitmap::from_lsb0_bytes(base, &bits);
+    } else {
+        // Blocks may come in any order.
+        if !members.is_sorted() {
+            members.sort_unstable();
+        }
+        bitmap.extend(members.into_iter().map(|member| base + u32::from(member)));
+    }
     bitmap.optimize();
     let start = out.len();
     bitmap
