@@ -208,10 +208,9 @@ proptest! {
         }
         let checksum = xxh3_64(&header);
         header.extend(checksum.to_le_bytes());
-        if let Ok(header) = SegmentHeader::decode(&header) {
-            if let Ok(back) = header.decode_block(&body, &attrs(&block)) {
-                assert_eq!(back.rows(), block.rows());
-            }
+        let back = SegmentHeader::decode(&header).and_then(|header| header.decode_block(&body, &attrs(&block)));
+        if let Ok(back) = back {
+            assert_eq!(back.rows(), block.rows());
         }
     }
 }
