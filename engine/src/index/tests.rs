@@ -220,4 +220,12 @@ fn reads_what_format_1_wrote() {
     let bytes = index(1, &[block(&journeys)]);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, FORMAT_1);
+    let digits: Vec<u8> =
+        FORMAT_1.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    let reader = open(bytes);
+    check_levels(&reader.at_least(ATTR, 4).expect("reads"), &journeys, 4);
+    check_levels(&reader.at_least(ATTR, 9).expect("reads"), &journeys, 9);
+    assert_eq!(reader.months(), 1970 * 12..1970 * 12 + 2);
 }
