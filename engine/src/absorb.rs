@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::block::Block;
+use crate::db::Options;
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
 use crate::history::{History, Position};
-use crate::limits::{RANGE_CUSTOMERS, TAIL_INTERACTIONS_MAX};
+use crate::limits::RANGE_CUSTOMERS;
 use crate::merge::{Rows, concat_rows, select_customers};
 use crate::model::CustomerOrdinal;
 use crate::order::sort;
@@ -38,13 +39,13 @@ pub(crate) enum Keys {
     Known,
 }
 
-/// Brings a state up to `to`, from where it ends. `memory_bytes` bounds the sort.
+/// Brings a state up to `to`, from where it ends, within the memory of `options`.
 pub(crate) fn absorb(
     state: &mut State,
     disk: &dyn Disk,
     history: &History,
     to: Position,
-    memory_bytes: usize,
+    options: &Options,
     keys: Keys,
 ) -> Result<()> {
     let mut rows = 0_u64;
@@ -52,7 +53,7 @@ pub(crate) fn absorb(
     while let Some(frame) = headers.next()? {
         rows += u64::from(frame.header.rows);
     }
-    if state.tail_rows() as u64 + rows <= TAIL_INTERACTIONS_MAX as u64 {
+    if state.tail_rows() as u64 + rows <= options.tail_interactions as u64 {
         let mut frames = history.frames(state.end, to);
         while let Some(frame) = frames.next()? {
             let what = frame_name(frame.start);
@@ -69,7 +70,7 @@ pub(crate) fn absorb(
     if !state.tail.is_empty() {
         state.seal()?;
     }
-    let mut sorter = Sorter::new(disk, memory_bytes)?;
+    let mut sorter = Sorter::new(disk, options.memory_bytes)?;
     let mut frames = history.frames(state.end, to);
     let mut end = (state.commit, state.end);
     while let Some(frame) = frames.next()? {

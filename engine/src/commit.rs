@@ -16,7 +16,7 @@ use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::history::{FrameHeader, History, Position};
-use crate::limits::{BATCH_INTERACTIONS_MAX, TAIL_INTERACTIONS_MAX};
+use crate::limits::BATCH_INTERACTIONS_MAX;
 use crate::manifest::Manifest;
 use crate::model::Identity;
 use crate::records::{self, FINAL, FrameRows};
@@ -265,7 +265,7 @@ impl Writer {
                 }
             }
         }
-        let latest = now_ms() + self.options.horizon_ms;
+        let latest = now_ms().saturating_add(self.options.horizon_ms);
         let mut batch = Batch::new(&declared);
         for (place, interaction) in interactions.iter().enumerate() {
             let at = |error| at(place, error);
@@ -288,7 +288,7 @@ impl Writer {
 
     /// Seals the tail once it is full.
     pub(crate) fn seal_if_full(&mut self) -> Result<()> {
-        if self.state.tail_rows() >= TAIL_INTERACTIONS_MAX { self.seal() } else { Ok(()) }
+        if self.state.tail_rows() >= self.options.tail_interactions { self.seal() } else { Ok(()) }
     }
 
     /// Writes what is in memory into the graph, then HEAD.
@@ -337,7 +337,7 @@ pub(crate) fn rebuilt(
     disk.remove_dir(&folder)?;
     let chunks = open_chunks(disk, options, &folder)?;
     let mut state = State::new(chunks, store_id, history.start())?;
-    absorb(&mut state, &**disk, history, to, options.memory_bytes, Keys::Remember)?;
+    absorb(&mut state, &**disk, history, to, options, Keys::Remember)?;
     state.seal()?;
     Ok((state, graph))
 }

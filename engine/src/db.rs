@@ -35,6 +35,9 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Milliseconds after now that a time may lie. Default one day.
     pub horizon_ms: i64,
+    /// Interactions kept in memory before they are sealed into the graph; more at once are
+    /// sorted outside memory. Default `limits::TAIL_INTERACTIONS_MAX`.
+    pub tail_interactions: usize,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             read_only: false,
             memory_bytes: 512 << 20,
             horizon_ms: crate::limits::HORIZON_MS_DEFAULT,
+            tail_interactions: crate::limits::TAIL_INTERACTIONS_MAX,
         }
     }
 }
@@ -152,7 +156,7 @@ impl Db {
 
     /// The times that are taken now: 1900 to the horizon.
     pub fn time_bounds(&self) -> RangeInclusive<Millis> {
-        TIME_MIN_MS..=now_ms() + self.options.horizon_ms
+        TIME_MIN_MS..=now_ms().saturating_add(self.options.horizon_ms)
     }
 
     /// The options it was opened with.
@@ -364,7 +368,7 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
             ));
         }
         state.sweep();
-        absorb(&mut state, &*disk, &history, end, options.memory_bytes, Keys::Remember)?;
+        absorb(&mut state, &*disk, &history, end, options, Keys::Remember)?;
         Ok(state)
     });
     let (state, rebuilt_graph) = match state {
@@ -411,5 +415,7 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
     Ok(end)
 }
 
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 mod tests;

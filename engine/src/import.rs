@@ -136,7 +136,7 @@ impl<'db> Import<'db> {
         if batch.is_empty() {
             return Ok(0);
         }
-        let latest = now_ms() + self.writer.options.horizon_ms;
+        let latest = now_ms().saturating_add(self.writer.options.horizon_ms);
         for &time in &batch.times {
             check_time(time, latest)?;
         }
@@ -268,9 +268,8 @@ impl<'db> Import<'db> {
 
 /// Absorbs what was imported and seals it.
 fn build(writer: &mut Writer, disk: &dyn Disk, end: Position) -> Result<()> {
-    let memory = writer.options.memory_bytes;
-    let Writer { state, history, .. } = writer;
-    absorb(state, disk, history, end, memory, Keys::Known)?;
+    let Writer { state, history, options, .. } = writer;
+    absorb(state, disk, history, end, options, Keys::Known)?;
     writer.seal()?;
     writer.write_head()
 }
