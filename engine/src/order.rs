@@ -48,32 +48,11 @@ impl Keys {
 
 /// Sorts rows that carry all their columns into a block.
 pub(crate) fn sort(names: &Names, rows: Rows) -> Result<Block> {
-    // The keys need the rows, which the sort takes; most sorts never ask.
-    let (times, columns) =
-        if may_tie(&rows) { (rows.times.clone(), rows.columns.clone()) } else { Default::default() };
     let mut keys = None;
-    sort_rows(rows, &mut |a, b| {
-        let keys = keys.get_or_insert_with(|| Keys::of(names, &times, &columns));
+    sort_rows(rows, &mut |rows, a, b| {
+        let keys = keys.get_or_insert_with(|| Keys::of(names, &rows.times, &rows.columns));
         Ok(keys.compare(a, keys, b))
     })
-}
-
-/// Whether two rows of a customer share time and sequence.
-fn may_tie(rows: &Rows) -> bool {
-    let sequences = rows.columns.iter().find(|(attr, _)| *attr == AttrId::SEQUENCE);
-    let sequence = |row: usize| match sequences {
-        Some((_, Column::Int { values, .. })) => values.get(row).copied().unwrap_or(0),
-        _ => 0,
-    };
-    let mut keys: Vec<(u32, i64, i64)> = rows
-        .customers
-        .iter()
-        .zip(&rows.times)
-        .enumerate()
-        .map(|(row, (&customer, &time))| (customer, time, sequence(row)))
-        .collect();
-    keys.sort_unstable();
-    keys.windows(2).any(|pair| pair.first() == pair.last())
 }
 
 /// Merges blocks. `whole` gives the parts with all their columns, where the

@@ -86,7 +86,7 @@ fn measure<T>(what: &str, rows: usize, times: usize, mut work: impl FnMut() -> T
 #[ignore = "a measurement"]
 fn columns_speed() {
     for (unit, name) in [(1, "ms"), (1_000, "s")] {
-        let block = sort_rows(rows(SEGMENT_CUSTOMERS, unit), &mut |_, _| Ok(std::cmp::Ordering::Equal))
+        let block = sort_rows(rows(SEGMENT_CUSTOMERS, unit), &mut |_, _, _| Ok(std::cmp::Ordering::Equal))
             .expect("sorts");
         let count = block.rows();
         let segment = measure(&format!("encode a segment ({name})"), count, 3, || segment::encode(&block))
@@ -124,7 +124,7 @@ fn columns_speed() {
         .customers
         .iter_mut()
         .for_each(|customer| *customer = (noise.next() % u64::from(RANGE_CUSTOMERS)) as u32);
-    let sort = || sort_rows(shuffled.clone(), &mut |_, _| Ok(std::cmp::Ordering::Equal)).expect("sorts");
+    let sort = || sort_rows(shuffled.clone(), &mut |_, _, _| Ok(std::cmp::Ordering::Equal)).expect("sorts");
     measure("clone and sort rows", count, 1, sort);
     let block = sort();
     measure("index a range", count, 2, || {
@@ -139,7 +139,7 @@ fn columns_speed() {
             times: rows.iter().filter_map(|&row| block.times.get(row).copied()).collect(),
             columns: block.columns.iter().map(|(attr, column)| (*attr, pick(column, &rows))).collect(),
         };
-        sort_rows(part, &mut |_, _| Ok(std::cmp::Ordering::Equal)).expect("sorts")
+        sort_rows(part, &mut |_, _, _| Ok(std::cmp::Ordering::Equal)).expect("sorts")
     };
     let parts = [half(odd), half(even)];
     let merged = measure("merge two halves, row by row", count, 1, || {

@@ -48,12 +48,12 @@ impl Rows {
 }
 
 /// Sorts rows by customer, time, sequence (as unsigned), then as `tie` says of
-/// two rows, then as they stood. Rows without a sequence column all have sequence 0.
+/// two of the rows, then as they stood. Rows without a sequence column all have sequence 0.
 ///
 /// # Errors
 /// [`Error::Invalid`] where the columns have not one value a row,
 /// [`Error::Limit`] for more than 2^32 - 1 rows; what `tie` answers.
-pub fn sort_rows(rows: Rows, tie: &mut dyn FnMut(usize, usize) -> Result<Ordering>) -> Result<Block> {
+pub fn sort_rows(rows: Rows, tie: &mut dyn FnMut(&Rows, usize, usize) -> Result<Ordering>) -> Result<Block> {
     rows.check()?;
     // One number to compare: customer, time (its sign turned, so that it compares
     // as unsigned) and row.
@@ -77,7 +77,7 @@ pub fn sort_rows(rows: Rows, tie: &mut dyn FnMut(usize, usize) -> Result<Orderin
         if let Some(same_time) = order.get_mut(start..start + group.len()).filter(|_| group.len() > 1) {
             same_time.sort_unstable_by_key(|&row| (sequence_of(row), row));
             for same in same_time.chunk_by_mut(|&a, &b| sequence_of(a) == sequence_of(b)) {
-                sort_ties(same, tie)?;
+                sort_ties(same, &mut |a, b| tie(&rows, a, b))?;
             }
         }
         start += group.len();

@@ -163,7 +163,7 @@ fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
 }
 
 fn sorted(rows: &[Row], form: Form) -> Block {
-    sort_rows(rows_of(rows, form), &mut |a, b| Ok(rows[a].digest.cmp(&rows[b].digest))).expect("sorts")
+    sort_rows(rows_of(rows, form), &mut |_, a, b| Ok(rows[a].digest.cmp(&rows[b].digest))).expect("sorts")
 }
 
 fn merged(blocks: &[Block]) -> Result<Block> {
@@ -223,7 +223,7 @@ proptest! {
     ) {
         let all: Vec<Row> = parts.iter().flat_map(|(rows, form)| without_missing(rows, *form)).collect();
         let rows = concat_rows(parts.iter().map(|(rows, form)| rows_of(rows, *form)).collect()).expect("fits");
-        let block = sort_rows(rows, &mut |a, b| Ok(all[a].digest.cmp(&all[b].digest))).expect("sorts");
+        let block = sort_rows(rows, &mut |_, a, b| Ok(all[a].digest.cmp(&all[b].digest))).expect("sorts");
         prop_assert_eq!(expand(&block).0, in_order(all));
     }
 }
@@ -242,7 +242,7 @@ fn rows_that_tie_in_all_keep_the_order_of_the_parts() {
 #[test]
 fn a_tie_that_fails_ends_the_work() {
     let rows = [plain(1, 5, 5), plain(1, 5, 5)];
-    let fails = sort_rows(rows_of(&rows, Form::Int), &mut |_, _| Err(Error::Cancelled));
+    let fails = sort_rows(rows_of(&rows, Form::Int), &mut |_, _, _| Err(Error::Cancelled));
     assert!(matches!(fails, Err(Error::Cancelled)));
     let part = sorted(&rows[..1], Form::Int);
     let fails = merge(&[part.clone(), part], &mut |_, _| Err(Error::Cancelled));
