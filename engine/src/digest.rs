@@ -99,15 +99,23 @@ fn name_hash(name: &str) -> u64 {
 /// Text that reads as a plain number hashes as that number, so that a column
 /// whose type was widened since keeps its digests.
 fn text_hash(name: u64, text: &str) -> u128 {
-    let plain = text.bytes().next().is_some_and(|b| b.is_ascii_digit() || b == b'-' || b == b'.')
-        && text.len() <= 24
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    // A leading zero makes an id.
+    let id = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+    let plain = !id
+        && text.bytes().next().is_some_and(|b| b.is_ascii_digit() || b == b'-' || b == b'.')
         && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'e' | b'E' | b'+'));
     if plain {
         if let Ok(int) = text.parse::<i64>() {
             return int_hash(name, int);
         }
         if let Ok(float) = text.parse::<f64>() {
-            return number_hash(name, float);
+            // Past 17 digits different texts are one double; a number's own text is the exception.
+            let significant = digits.trim_start_matches(['0', '.']);
+            let exact = significant.bytes().filter(u8::is_ascii_digit).count() <= 17;
+            if exact || float.to_string() == text {
+                return number_hash(name, float);
+            }
         }
     }
     xxh3_128_with_seed(text.as_bytes(), name)
@@ -158,6 +166,23 @@ mod tests {
         assert_eq!(int, sum(AttrType::Symbol, &Column::Symbol { codes: vec![1], dictionary: vec![9] }));
         assert_ne!(int, sum(AttrType::Int, &Column::Int { values: vec![6], valid: None }));
         assert_eq!(0, sum(AttrType::Int, &Column::Int { values: vec![0], valid: Some(vec![false]) }));
+    }
+
+    #[test]
+    fn texts_that_only_look_like_numbers_are_told_apart() {
+        let text = |text: &str| {
+            let mut dictionary = Strings::default();
+            dictionary.push(text);
+            sum(AttrType::Text, &Column::Str { codes: vec![1], dictionary })
+        };
+        let float = |value| sum(AttrType::Float, &Column::Float { values: vec![value], valid: None });
+        for (a, b) in [("007", "7"), ("0", "00"), ("12345678901234567890", "12345678901234567891")] {
+            assert_ne!(text(a), text(b), "{a} and {b}");
+        }
+        for value in [0.1 + 0.2, 1e21, -0.000_123, 1.5e-300, f64::MAX] {
+            assert_eq!(text(&value.to_string()), float(value), "{value}");
+        }
+        assert_eq!((text("1.50"), text("-0.5")), (float(1.5), float(-0.5)));
     }
 
     #[test]
