@@ -292,7 +292,7 @@ impl Batch {
                 if let BatchColumn::Str { codes, table } = column {
                     codes.resize(row + 1, 0);
                     if let Some(code) = codes.last_mut() {
-                        *code = table.intern(text) + 1;
+                        *code = table.try_intern(text)? + 1;
                     }
                 }
             }

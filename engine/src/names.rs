@@ -12,7 +12,7 @@ use crate::merge::{Rows, widen};
 use crate::model::CustomerOrdinal;
 use crate::records::FrameRows;
 use crate::schema::{AttrId, AttrType, Schema};
-use crate::strings::StringTable;
+use crate::strings::{StringTable, Strings};
 
 /// The dictionary of a symbol attribute: numbers to values and back.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +75,24 @@ impl Names {
         }
     }
 
+    /// Whether there is room for these identities, were all of them new.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] past 4 GB of identities or 2^32 - 2 of them.
+    pub(crate) fn check_room(&self, more: &Strings) -> Result<()> {
+        let identities = self.identities.read();
+        let limit = u64::from(u32::MAX) - 1;
+        let bytes = (identities.strings().text_bytes() + more.text_bytes()) as u64;
+        let count = (identities.len() + more.len()) as u64;
+        if bytes > limit {
+            return Err(Error::Limit { what: "bytes of identities in a store", value: bytes, limit });
+        }
+        if count > limit {
+            return Err(Error::Limit { what: "identities in a store", value: count, limit });
+        }
+        Ok(())
+    }
+
     /// Gives numbers to a frame's identities and symbols.
     ///
     /// # Errors
@@ -84,7 +102,8 @@ impl Names {
         let rows = frame.len();
         let ordinals: Vec<u32> = {
             let mut identities = self.identities.write();
-            let numbers = frame.identities.iter().map(|text| identities.intern(text)).collect();
+            let numbers =
+                frame.identities.iter().map(|text| identities.try_intern(text)).collect::<Result<_>>()?;
             self.ordinals =
                 u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
                     what: "identities in a store",
@@ -106,8 +125,16 @@ impl Names {
             };
             let column = match column {
                 Column::Str { codes, dictionary } if attribute.ty == AttrType::Symbol => {
-                    let symbols = Arc::make_mut(self.symbols.entry(attr).or_default());
-                    let dictionary = dictionary.iter().map(|text| symbols.table.intern(text)).collect();
+                    let symbols = self.symbols.entry(attr).or_default();
+                    // Readers share the table: it is copied only for a value that is new.
+                    let known = dictionary.iter().map(|text| symbols.find(text)).collect::<Option<_>>();
+                    let dictionary = match known {
+                        Some(numbers) => numbers,
+                        None => {
+                            let table = &mut Arc::make_mut(symbols).table;
+                            dictionary.iter().map(|text| table.try_intern(text)).collect::<Result<_>>()?
+                        }
+                    };
                     Column::Symbol { codes, dictionary }
                 }
                 other => self.conform(attr, other),

@@ -3,6 +3,8 @@
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::error::{Error, Result};
+
 /// Strings laid end to end, read by place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strings {
@@ -100,6 +102,23 @@ impl StringTable {
         strings.push(text);
         self.table.insert_unique(hash, place, |&p| xxh3_64(strings.get(p as usize).as_bytes()));
         place
+    }
+
+    /// As [`StringTable::intern`], within what places of 32 bits can name.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] past 4 GB of text, or 2^32 - 2 strings.
+    pub fn try_intern(&mut self, text: &str) -> Result<u32> {
+        let limit = u64::from(u32::MAX);
+        let bytes = self.strings.text.len() as u64 + text.len() as u64;
+        if (bytes > limit || self.strings.len() as u64 >= limit - 1) && self.find(text).is_none() {
+            let (what, value) = match bytes > limit {
+                true => ("bytes of text in one table of strings", bytes),
+                false => ("strings in one table", limit),
+            };
+            return Err(Error::Limit { what, value, limit });
+        }
+        Ok(self.intern(text))
     }
 
     /// The number of `text`, if it has one.
