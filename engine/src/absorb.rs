@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::block::Block;
+use crate::block::{Block, text_bytes};
 use crate::db::Options;
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ use crate::model::CustomerOrdinal;
 use crate::order::sort;
 use crate::records::{self, FrameRows};
 use crate::schema::AttrId;
+use crate::seal::Amount;
 use crate::segment::{self, SegmentHeader};
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
 
@@ -29,6 +30,8 @@ use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
 const SLICE_CUSTOMERS: u32 = 1 << 12;
 /// Bytes that sorting needs for one row, roughly: the row, its copy and the keys.
 const SORT_BYTES_ROW: usize = 512;
+/// Frames of so few bytes are always read into memory.
+const FRAMES_BYTES_MIN: usize = 1 << 20;
 /// Where the spill lies.
 pub(crate) const SCRATCH: &str = "scratch";
 
@@ -48,12 +51,15 @@ pub(crate) fn absorb(
     options: &Options,
     keys: Keys,
 ) -> Result<()> {
-    let mut rows = 0_u64;
+    let (mut rows, mut bytes) = (0_u64, 0_u64);
     let mut headers = history.headers(state.end, to);
     while let Some(frame) = headers.next()? {
         rows += u64::from(frame.header.rows);
+        bytes += frame.end.offset - frame.start.offset;
     }
-    if state.tail_rows() as u64 + rows <= options.tail_interactions as u64 {
+    // Frames are compressed, some to an eighth.
+    let fits = bytes <= (options.memory_bytes / 16).max(FRAMES_BYTES_MIN) as u64;
+    if fits && state.tail_rows() as u64 + rows <= options.tail_interactions as u64 {
         let mut frames = history.frames(state.end, to);
         while let Some(frame) = frames.next()? {
             let what = frame_name(frame.start);
@@ -138,14 +144,16 @@ struct Piece {
     offset: u64,
     header: u32,
     body: u32,
-    rows: u64,
+    amount: Amount,
 }
 
 struct Sorter<'a> {
     disk: &'a dyn Disk,
     chunk_rows: usize,
+    chunk_text: usize,
     gathered: Vec<Rows>,
     gathered_rows: usize,
+    gathered_text: usize,
     spill: Option<Box<dyn DiskFile>>,
     spilled: u64,
     slices: BTreeMap<u32, Vec<Piece>>,
@@ -156,8 +164,10 @@ impl<'a> Sorter<'a> {
         Ok(Self {
             disk,
             chunk_rows: (memory_bytes / SORT_BYTES_ROW).clamp(1 << 12, 1 << 22),
+            chunk_text: (memory_bytes / 8).clamp(1 << 20, 1 << 30),
             gathered: Vec::new(),
             gathered_rows: 0,
+            gathered_text: 0,
             spill: None,
             spilled: 0,
             slices: BTreeMap::new(),
@@ -166,15 +176,17 @@ impl<'a> Sorter<'a> {
 
     fn push(&mut self, state: &State, rows: Rows) -> Result<()> {
         self.gathered_rows += rows.len();
+        self.gathered_text += text_bytes(&rows.columns);
         self.gathered.push(rows);
-        if self.gathered_rows >= self.chunk_rows { self.spill(state) } else { Ok(()) }
+        let full = self.gathered_rows >= self.chunk_rows || self.gathered_text >= self.chunk_text;
+        if full { self.spill(state) } else { Ok(()) }
     }
 
     fn spill(&mut self, state: &State) -> Result<()> {
         if self.gathered_rows == 0 {
             return Ok(());
         }
-        self.gathered_rows = 0;
+        (self.gathered_rows, self.gathered_text) = (0, 0);
         let block = sorted(state, std::mem::take(&mut self.gathered))?;
         let file = match &mut self.spill {
             Some(file) => file,
@@ -195,7 +207,7 @@ impl<'a> Sorter<'a> {
                 offset: self.spilled,
                 header: encoded.header.len() as u32,
                 body: encoded.body.len() as u32,
-                rows: part.rows() as u64,
+                amount: Amount { rows: part.rows() as u64, text: part.text_bytes() as u64 },
             });
             self.spilled += (encoded.header.len() + encoded.body.len()) as u64;
             first += part.customers.len().max(1);
@@ -206,10 +218,10 @@ impl<'a> Sorter<'a> {
     /// Writes everything into the graph.
     fn finish(mut self, state: &mut State) -> Result<()> {
         self.spill(state)?;
-        let mut rows_of: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut rows_of: BTreeMap<u32, Amount> = BTreeMap::new();
         for (slice, pieces) in &self.slices {
-            *rows_of.entry(slice * SLICE_CUSTOMERS / RANGE_CUSTOMERS).or_default() +=
-                pieces.iter().map(|piece| piece.rows).sum::<u64>();
+            let sum = rows_of.entry(slice * SLICE_CUSTOMERS / RANGE_CUSTOMERS).or_default();
+            *sum = pieces.iter().fold(*sum, |sum, piece| sum.and(piece.amount));
         }
         let names = state.names.clone();
         let mut read = |span: RangeInclusive<CustomerOrdinal>| -> Result<Option<Block>> {

@@ -26,6 +26,11 @@ impl Block {
         self.times.len()
     }
 
+    /// Bytes of text in its dictionaries.
+    pub(crate) fn text_bytes(&self) -> usize {
+        text_bytes(&self.columns)
+    }
+
     /// The column of `attr`; `None` where it is NULL throughout.
     pub fn column(&self, attr: AttrId) -> Option<&Column> {
         let place = self.columns.binary_search_by_key(&attr, |(id, _)| *id).ok()?;
@@ -39,4 +44,13 @@ impl Block {
             _ => 0..0,
         }
     }
+}
+
+/// Bytes of text in the dictionaries of columns.
+pub(crate) fn text_bytes(columns: &[(AttrId, Column)]) -> usize {
+    let text = |(_, column): &(AttrId, Column)| match column {
+        Column::Str { dictionary, .. } => dictionary.text_bytes(),
+        _ => 0,
+    };
+    columns.iter().map(text).sum()
 }

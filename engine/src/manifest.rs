@@ -215,5 +215,10 @@ impl Version {
 impl Drop for Version {
     fn drop(&mut self) {
         self.chunks.bury(std::mem::take(&mut *self.doomed.lock()));
+        // One after another: a reader may have kept a chain of any length alive.
+        let mut next = self.next.take();
+        while let Some(mut version) = next.and_then(Arc::into_inner) {
+            next = version.next.take();
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use crate::block::Block;
 use crate::chunks::{ChunkWriter, Chunks};
+use crate::column::Column;
 use crate::error::Result;
 use crate::index::IndexBuilder;
 use crate::limits::{RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
@@ -25,6 +26,33 @@ const MERGED_RUNS_MAX: usize = 3;
 const OVERLAY_SHARE: u64 = 8;
 /// Interactions merged at once while folding.
 const FOLD_ROWS: u64 = 1 << 19;
+/// Bytes of text merged at once while folding, or in one segment, unless a single customer has more.
+const FOLD_TEXT_BYTES: u64 = 64 << 20;
+/// How much larger text is in memory than in a segment, roughly.
+const TEXT_SHRINKS_BY: u64 = 4;
+
+/// How much there is to write.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amount {
+    /// Interactions.
+    pub rows: u64,
+    /// Bytes of text, roughly.
+    pub text: u64,
+}
+
+impl Amount {
+    fn of(runs: &[&Run]) -> Self {
+        let bytes = |run: &&Run| run.segments.iter().map(|segment| segment.body.len()).sum::<u64>();
+        Self {
+            rows: runs.iter().map(|run| run.rows()).sum(),
+            text: runs.iter().map(bytes).sum::<u64>().saturating_mul(TEXT_SHRINKS_BY),
+        }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { rows: self.rows + other.rows, text: self.text.saturating_add(other.text) }
+    }
+}
 
 /// Gives the new interactions of some customers, or none.
 pub(crate) type NewRows<'a> = &'a mut dyn FnMut(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>>;
@@ -49,11 +77,19 @@ impl<'a, 'c> RunWriter<'a, 'c> {
         // Whole customers, in pieces of nearly equal size.
         let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
         let piece_rows = block.rows().div_ceil(pieces);
+        let text = text_before(block);
+        let fits = |first: usize, last: usize| match (text.get(first), text.get(last + 1)) {
+            (Some(&from), Some(&to)) => to - from <= FOLD_TEXT_BYTES,
+            _ => true,
+        };
         let mut first = 0;
         while first < block.customers.len() {
             let start = block.journey(first).start;
             let mut last = first;
-            while last + 1 < block.customers.len() && block.journey(last + 1).end - start <= piece_rows {
+            while last + 1 < block.customers.len()
+                && block.journey(last + 1).end - start <= piece_rows
+                && fits(first, last + 1)
+            {
                 last += 1;
             }
             if first == 0 && last + 1 == block.customers.len() {
@@ -82,6 +118,28 @@ impl<'a, 'c> RunWriter<'a, 'c> {
     }
 }
 
+/// Bytes of text before each customer and after the last; empty where all of it fits a segment.
+fn text_before(block: &Block) -> Vec<u64> {
+    if block.text_bytes() as u64 <= FOLD_TEXT_BYTES {
+        return Vec::new();
+    }
+    let mut sums = vec![0; block.customers.len() + 1];
+    for (_, column) in &block.columns {
+        let Column::Str { codes, dictionary } = column else { continue };
+        for (place, sum) in sums.iter_mut().skip(1).enumerate() {
+            let codes = codes.get(block.journey(place)).unwrap_or_default();
+            let text = |&code: &u32| dictionary.get((code as usize).wrapping_sub(1)).len() as u64;
+            *sum += codes.iter().filter(|code| **code > 0).map(text).sum::<u64>();
+        }
+    }
+    let mut before = 0;
+    for sum in &mut sums {
+        before += *sum;
+        *sum = before;
+    }
+    sums
+}
+
 /// Writes one segment.
 pub(crate) fn write_segment(out: &mut ChunkWriter<'_>, block: &Block) -> Result<SegmentMeta> {
     let encoded = segment::encode(block)?;
@@ -107,39 +165,40 @@ pub(crate) fn install(
     out: &mut ChunkWriter<'_>,
     number: u32,
     range: &mut Range,
-    new_rows: u64,
+    amount: Amount,
     new: NewRows<'_>,
 ) -> Result<()> {
     let overlay: u64 = range.runs.iter().map(Run::rows).sum();
     let base = range.base.rows();
-    if base == 0 || (overlay + new_rows) * OVERLAY_SHARE > base {
-        return fold(chunks, names, out, number, range, new_rows, new);
+    if base == 0 || (overlay + amount.rows) * OVERLAY_SHARE > base {
+        return fold(chunks, names, out, number, range, amount, new);
     }
-    let mut writer = RunWriter::new(out, number);
-    for span in spans(number, new_rows) {
-        if let Some(block) = new(span)? {
-            writer.push(&block)?;
-        }
-    }
-    let run = writer.finish(0)?;
-    range.runs.push(run);
     let seals = range.runs.iter().filter(|run| run.level == 0).count();
-    if seals < RUNS_MAX {
+    if seals + 1 < RUNS_MAX {
+        let mut writer = RunWriter::new(out, number);
+        for span in spans(number, amount) {
+            if let Some(block) = new(span)? {
+                writer.push(&block)?;
+            }
+        }
+        range.runs.push(writer.finish(0)?);
         return Ok(());
     }
     let merges = range.runs.len() - seals;
     if merges + 1 >= MERGED_RUNS_MAX {
-        return fold(chunks, names, out, number, range, 0, &mut |_| Ok(None));
+        return fold(chunks, names, out, number, range, amount, new);
     }
-    // Merges come before seals: they are older.
+    // Merges come before seals: they are older. What is new goes into the merge at once: it
+    // could not be read back before it is sent, and would be written twice.
     let seals = range.runs.split_off(merges);
-    let rows = seals.iter().map(Run::rows).sum();
+    let all = Amount::of(&seals.iter().collect::<Vec<_>>()).and(amount);
     let mut writer = RunWriter::new(out, number);
-    for span in spans(number, rows) {
+    for span in spans(number, all) {
         let mut parts = Vec::new();
         for run in &seals {
             parts.extend(read_run(chunks, names, run, span.clone(), Wanted::All)?);
         }
+        parts.extend(new(span)?);
         writer.push(&merged(names, parts)?)?;
     }
     range.runs.push(writer.finish(1)?);
@@ -152,12 +211,12 @@ fn fold(
     out: &mut ChunkWriter<'_>,
     number: u32,
     range: &mut Range,
-    new_rows: u64,
+    amount: Amount,
     new: NewRows<'_>,
 ) -> Result<()> {
-    let rows = new_rows + range.all().map(Run::rows).sum::<u64>();
+    let all = Amount::of(&range.all().collect::<Vec<_>>()).and(amount);
     let mut writer = RunWriter::new(out, number);
-    for span in spans(number, rows) {
+    for span in spans(number, all) {
         let mut parts = read_range(chunks, names, range, span.clone(), Wanted::All)?;
         parts.extend(new(span)?);
         writer.push(&merged(names, parts)?)?;
@@ -174,9 +233,11 @@ fn merged(names: &Names, mut parts: Vec<Block>) -> Result<Block> {
     merge_blocks(names, &parts, &mut || Ok(parts.clone()))
 }
 
-/// A range's customers in spans of about [`FOLD_ROWS`] interactions.
-pub(crate) fn spans(number: u32, rows: u64) -> impl Iterator<Item = RangeInclusive<CustomerOrdinal>> {
-    let pieces = rows.div_ceil(FOLD_ROWS).next_power_of_two().min(u64::from(RANGE_CUSTOMERS)) as u32;
+/// A range's customers in spans of about [`FOLD_ROWS`] interactions and at most about
+/// [`FOLD_TEXT_BYTES`] of text.
+pub(crate) fn spans(number: u32, amount: Amount) -> impl Iterator<Item = RangeInclusive<CustomerOrdinal>> {
+    let pieces = amount.rows.div_ceil(FOLD_ROWS).max(amount.text.div_ceil(FOLD_TEXT_BYTES));
+    let pieces = pieces.next_power_of_two().min(u64::from(RANGE_CUSTOMERS)) as u32;
     let width = RANGE_CUSTOMERS / pieces;
     let start = number * RANGE_CUSTOMERS;
     (0..pieces).map(move |piece| start + piece * width..=start + (piece * width + (width - 1)))
@@ -185,14 +246,32 @@ pub(crate) fn spans(number: u32, rows: u64) -> impl Iterator<Item = RangeInclusi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::AttrId;
+    use crate::strings::Strings;
 
     #[test]
     fn spans_cover_a_range() {
         for rows in [0, 1, FOLD_ROWS, 3 * FOLD_ROWS, u64::MAX >> 8] {
-            let all: Vec<_> = spans(2, rows).collect();
+            let all: Vec<_> = spans(2, Amount { rows, text: rows }).collect();
             assert_eq!(all.first().map(|span| *span.start()), Some(2 * RANGE_CUSTOMERS));
             assert_eq!(all.last().map(|span| *span.end()), Some(3 * RANGE_CUSTOMERS - 1));
             assert!(all.windows(2).all(|pair| *pair[0].end() + 1 == *pair[1].start()));
         }
+    }
+
+    #[test]
+    fn text_is_summed_customer_by_customer_where_it_is_much() {
+        let mut dictionary = Strings::default();
+        dictionary.push(&"x".repeat(1 << 20));
+        dictionary.push(&"y".repeat(FOLD_TEXT_BYTES as usize));
+        let mut block = Block {
+            customers: vec![3, 9],
+            offsets: vec![0, 3, 4],
+            times: vec![0; 4],
+            columns: vec![(AttrId(0), Column::Str { codes: vec![1, 0, 1, 2], dictionary })],
+        };
+        assert_eq!(text_before(&block), [0, 2 << 20, (2 << 20) + FOLD_TEXT_BYTES]);
+        block.columns.clear();
+        assert_eq!(text_before(&block), Vec::<u64>::new());
     }
 }

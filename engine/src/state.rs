@@ -20,7 +20,7 @@ use crate::names::{Names, Symbols};
 use crate::order::{merge_blocks, sort};
 use crate::records::{self, CohortRecord, FrameRows};
 use crate::schema::Role;
-use crate::seal::{NewRows, install, write_segment};
+use crate::seal::{Amount, NewRows, install, write_segment};
 use crate::span::{Wanted, read_segment};
 use crate::strings::{StringTable, Strings};
 
@@ -174,6 +174,11 @@ impl State {
 
     pub(crate) fn tail_rows(&self) -> usize {
         self.tail.iter().map(|block| block.rows()).sum()
+    }
+
+    /// Bytes of text among the unsealed interactions.
+    pub(crate) fn tail_text_bytes(&self) -> usize {
+        self.tail.iter().map(|block| block.text_bytes()).sum()
     }
 
     pub(crate) fn interactions(&self) -> u64 {
@@ -337,10 +342,12 @@ impl State {
             0 | 1 => parts.into_iter().next().unwrap_or_default(),
             _ => merge_blocks(&self.names, &parts, &mut || Ok(parts.clone()))?,
         };
-        let mut rows_of: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut rows_of: BTreeMap<u32, Amount> = BTreeMap::new();
         for (place, customer) in block.customers.iter().enumerate() {
-            *rows_of.entry(customer / RANGE_CUSTOMERS).or_default() += block.journey(place).len() as u64;
+            rows_of.entry(customer / RANGE_CUSTOMERS).or_default().rows += block.journey(place).len() as u64;
         }
+        let text_of_row = block.text_bytes().div_ceil(block.rows().max(1)) as u64;
+        rows_of.values_mut().for_each(|amount| amount.text = amount.rows.saturating_mul(text_of_row));
         self.seal_with(&rows_of, &mut |span| {
             Ok(Some(select_customers(&block, span)).filter(|block| !block.customers.is_empty()))
         })
@@ -348,17 +355,17 @@ impl State {
 
     /// Writes new interactions of some ranges, and everything else that is not
     /// in the graph yet, and moves the manifest. The tail must be among what `new` gives.
-    pub(crate) fn seal_with(&mut self, rows_of: &BTreeMap<u32, u64>, new: NewRows<'_>) -> Result<()> {
+    pub(crate) fn seal_with(&mut self, rows_of: &BTreeMap<u32, Amount>, new: NewRows<'_>) -> Result<()> {
         let chunks = Arc::clone(self.chunks());
         let mut out = ChunkWriter::new(&chunks, self.next_chunk);
         let old = Arc::clone(&self.version);
         let mut manifest = old.manifest.clone();
-        for (&number, &rows) in rows_of {
+        for (&number, &amount) in rows_of {
             if manifest.ranges.len() <= number as usize {
                 manifest.ranges.resize_with(number as usize + 1, Range::default);
             }
             if let Some(range) = manifest.ranges.get_mut(number as usize) {
-                install(&chunks, &self.names, &mut out, number, range, rows, new)?;
+                install(&chunks, &self.names, &mut out, number, range, amount, new)?;
             }
         }
         manifest.interactions = manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::rows).sum();
@@ -429,8 +436,9 @@ impl State {
 
     /// Removes chunks that the manifest found at opening says are not used. No
     /// reader can hold them yet.
-    pub(crate) fn sweep(&mut self) {
-        self.version.chunks.bury(std::mem::take(&mut self.doomed));
+    pub(crate) fn sweep(&self) {
+        // They stay listed until they are removed: a crash between would leave them for ever.
+        self.version.chunks.bury(self.doomed.iter().copied());
     }
 }
 
