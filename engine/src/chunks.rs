@@ -4,13 +4,14 @@
 //! Numbers are never reused while a manifest that names them lives. What is
 //! written before the manifest that names it does not exist for a reader.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cache::Cache;
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::graph_store::{Change, GraphStore};
 use crate::limits::{GRAPH_BATCH_BYTES_MAX, PAGE_BYTES};
@@ -42,6 +43,24 @@ pub(crate) struct Chunks {
     cache: Cache,
     graveyard: Mutex<Vec<u64>>,
     folder: String,
+    // After the store, so that it goes when that is closed.
+    removal: Removal,
+}
+
+/// Removes a folder when it is dropped, where it was told to and the handle of the store is still
+/// open: later the folder may be another's.
+#[derive(Default)]
+struct Removal(Mutex<Option<(Arc<dyn Disk>, Weak<()>, String)>>);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        if let Some((disk, handle, folder)) = self.0.lock().take()
+            && let Some(_alive) = handle.upgrade()
+        {
+            // Whatever stays is removed at the next opening.
+            drop(disk.remove_dir(&folder));
+        }
+    }
 }
 
 impl std::fmt::Debug for Chunks {
@@ -52,7 +71,19 @@ impl std::fmt::Debug for Chunks {
 
 impl Chunks {
     pub(crate) fn new(store: Box<dyn GraphStore>, folder: String, cache_bytes: usize) -> Self {
-        Self { store, cache: Cache::new(cache_bytes), graveyard: Mutex::default(), folder }
+        Self {
+            store,
+            cache: Cache::new(cache_bytes),
+            graveyard: Mutex::default(),
+            folder,
+            removal: Removal::default(),
+        }
+    }
+
+    /// Removes the folder once nobody reads from it, while `handle` lives.
+    pub(crate) fn remove_when_unused(&self, disk: &Arc<dyn Disk>, handle: &Arc<()>) {
+        let folder = self.folder.clone();
+        *self.removal.0.lock() = Some((Arc::clone(disk), Arc::downgrade(handle), folder));
     }
 
     /// The folder's name, for messages.

@@ -16,12 +16,15 @@ use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::history::{FrameHeader, History, Position};
-use crate::limits::BATCH_INTERACTIONS_MAX;
+use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::model::Identity;
 use crate::records::{self, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State};
+
+/// So much text is kept in memory however little memory there is.
+const TAIL_TEXT_BYTES_MIN: usize = 1 << 20;
 
 /// What waits to be committed.
 pub(crate) struct Ticket {
@@ -80,6 +83,8 @@ pub(crate) struct Writer {
     pub poisoned: Option<String>,
     /// End of what is known to be durable.
     pub acknowledged: Position,
+    /// Gone with the handle.
+    pub alive: Arc<()>,
 }
 
 impl Writer {
@@ -90,7 +95,7 @@ impl Writer {
         }
     }
 
-    /// Commits all of `tickets` with one sync. Answers whether anything changed.
+    /// Commits all of `tickets` with one sync. Answers whether there is something to show.
     pub(crate) fn commit_all(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
         let mut written: Vec<Written> = Vec::with_capacity(tickets.len());
         // Keys and schema of commits written in this round, not in the state yet.
@@ -128,14 +133,16 @@ impl Writer {
         self.acknowledged = self.history.end();
         for done in written {
             let commit = done.commit;
-            let applied = self.apply(done.frames, &done.keys, commit.number, done.end);
-            if let Err(error) = applied {
-                // It is durable, and reopening will show it.
+            // What is durable is acknowledged. Where it cannot be shown, reopening will show it,
+            // and nothing after it is shown before.
+            if self.poisoned.is_none()
+                && let Err(error) = self.apply(done.frames, &done.keys, commit.number, done.end)
+            {
                 self.poisoned = Some(format!("commit {} is durable but not shown: {error}", commit.number));
             }
             *done.ticket.answer.lock() = Some(Ok(commit));
         }
-        true
+        self.poisoned.is_none()
     }
 
     fn apply(
@@ -169,10 +176,12 @@ impl Writer {
         let mut frames = Vec::new();
         let mut keys = Vec::new();
         let (mut added, mut duplicates, mut rows) = (0, 0, 0);
+        let mut declared_now = None;
         match work {
             Work::Record { kind, body } => frames.push((kind | FINAL, body)),
             Work::Append(interactions) => {
                 let (batch, declared) = self.batch(&interactions, schema)?;
+                self.state.names.check_room(batch.identities.strings())?;
                 let mut frame = FrameRows::from_batch(batch, number << 20);
                 keys = self.state.keys(&frame, DOMAIN_INTERACTIONS);
                 let keep = self.keep(&keys, keys_written)?;
@@ -195,11 +204,12 @@ impl Writer {
                 }
                 if let Some(declared) = declared {
                     frames.push((records::SCHEMA, records::to_bytes(&declared)?));
-                    *schema = Arc::new(declared);
+                    declared_now = Some(declared);
                 }
                 frames.push((records::INTERACTIONS | FINAL, frame.encode()?));
             }
         }
+        check_frames(&frames)?;
         let recorded = now_ms();
         for (kind, body) in &frames {
             let rows = if kind & !FINAL == records::INTERACTIONS { rows } else { 0 };
@@ -208,6 +218,9 @@ impl Writer {
                 self.poisoned = Some(error.to_string());
                 return Err(error);
             }
+        }
+        if let Some(declared) = declared_now {
+            *schema = Arc::new(declared);
         }
         self.last_commit = number;
         keys_written.extend(keys.iter().flatten());
@@ -288,7 +301,9 @@ impl Writer {
 
     /// Seals the tail once it is full.
     pub(crate) fn seal_if_full(&mut self) -> Result<()> {
-        if self.state.tail_rows() >= self.options.tail_interactions { self.seal() } else { Ok(()) }
+        let full = self.state.tail_rows() >= self.options.tail_interactions
+            || self.state.tail_text_bytes() >= (self.options.memory_bytes / 4).max(TAIL_TEXT_BYTES_MIN);
+        if full { self.seal() } else { Ok(()) }
     }
 
     /// Writes what is in memory into the graph, then HEAD.
@@ -316,15 +331,30 @@ impl Writer {
         let old = self.graph;
         let (state, graph) =
             rebuilt(&self.disk, &self.options, &self.history, self.store_id, old + 1, self.acknowledged)?;
+        let unused = Arc::clone(self.state.chunks());
         self.state = state;
         self.graph = graph;
         self.poisoned = None;
         self.write_head()?;
-        self.disk.remove_dir(&graph_folder(old))
+        // Readers may still hold it; what a crash leaves is removed at the next opening.
+        unused.remove_when_unused(&self.disk, &self.alive);
+        Ok(())
     }
 }
 
-/// A graph made from the history up to `to`, in the first free folder from `graph`.
+/// Refuses frames that the history would, before the first of them is written.
+pub(crate) fn check_frames(frames: &[(u8, Vec<u8>)]) -> Result<()> {
+    match frames.iter().map(|(_, body)| body.len()).find(|&len| len > FRAME_BYTES_MAX) {
+        None => Ok(()),
+        Some(len) => Err(Error::Limit {
+            what: "bytes of one commit or batch in the history",
+            value: len as u64,
+            limit: FRAME_BYTES_MAX as u64,
+        }),
+    }
+}
+
+/// A graph made from the history up to `to`, in a folder of its own.
 pub(crate) fn rebuilt(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -342,14 +372,19 @@ pub(crate) fn rebuilt(
     Ok((state, graph))
 }
 
-/// The graph that HEAD names, as its manifest describes it.
+/// The graph that HEAD names, as its manifest describes it. `covered` becomes what the manifest
+/// says that the history holds, also where the rest of the graph is damaged.
 pub(crate) fn load_graph(
     disk: &Arc<dyn Disk>,
     options: &Options,
     store_id: [u8; 16],
     graph: u64,
+    covered: &mut Position,
 ) -> Result<State> {
     let folder = graph_folder(graph);
+    if graph == 0 {
+        return Err(Error::damaged(folder, 0, "a new store has none yet"));
+    }
     let chunks = open_chunks(disk, options, &folder)?;
     let manifest = chunks
         .named(crate::manifest::KEY)?
@@ -358,6 +393,7 @@ pub(crate) fn load_graph(
     if manifest.store_id != store_id {
         return Err(Error::damaged(folder, 0, "the graph is another store's"));
     }
+    *covered = manifest.covered.max(*covered);
     State::load(chunks, manifest)
 }
 

@@ -11,7 +11,7 @@ use crate::absorb::{Keys, SCRATCH, absorb};
 use crate::batch::Interaction;
 pub use crate::check::CheckReport;
 use crate::commit::{Ticket, Writer, load_graph, now_ms, rebuilt};
-use crate::disk::{Disk, Lock, OsDisk};
+use crate::disk::{Disk, How, Lock, OsDisk};
 use crate::error::{Error, Result};
 use crate::head::{HEAD, Head};
 use crate::history::{History, Position};
@@ -232,9 +232,10 @@ impl Db {
     pub fn seal(&self) -> Result<()> {
         self.check_may_write()?;
         let mut writer = self.writer.lock();
-        let sealed = writer.seal();
+        // What a failed seal leaves is not shown.
+        writer.seal()?;
         self.show(&writer);
-        sealed
+        Ok(())
     }
 
     /// Makes the graph anew from the history.
@@ -254,11 +255,7 @@ impl Db {
     /// # Errors
     /// As [`Db::rebuild`].
     pub fn repair(&self, error: &Error) -> Result<bool> {
-        let of_graph = match error {
-            Error::Damaged { file, .. } => file.starts_with("graph-"),
-            Error::GraphUnresponsive { .. } | Error::Graph { .. } => true,
-            _ => false,
-        };
+        let of_graph = is_of_graph(error);
         if of_graph {
             self.rebuild()?;
         }
@@ -317,7 +314,7 @@ impl Db {
 /// Refuses a folder that holds anything but the beginnings of a store.
 fn check_free(disk: &dyn Disk) -> Result<()> {
     let foreign = disk.list("")?.into_iter().find(|name| {
-        let ours = ["LOCK", "history", SCRATCH].contains(&name.as_str());
+        let ours = ["LOCK", "history", SCRATCH, crate::import::SCRATCH].contains(&name.as_str());
         !(ours || name.starts_with(HEAD) || name.starts_with("graph-"))
     });
     match foreign {
@@ -334,7 +331,7 @@ fn create(disk: &Arc<dyn Disk>) -> Result<Head> {
     // A creation that was cut off before HEAD was written leaves an empty history; one
     // with frames is a store whose HEAD is lost, and this refuses it.
     let history = History::create(Arc::clone(disk), store_id)?;
-    let head = Head { store_id, acknowledged: history.end(), commit: 0, graph: 1 };
+    let head = Head { store_id, acknowledged: history.end(), commit: 0, graph: 0 };
     head.write(&**disk)?;
     Ok(head)
 }
@@ -352,35 +349,31 @@ fn random_id() -> [u8; 16] {
 }
 
 fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Writer> {
-    disk.remove_dir(SCRATCH)?;
-    let mut history = History::open(Arc::clone(&disk), head.store_id, head.acknowledged, options.read_only)?;
-    let end = last_commit_end(&history, head.acknowledged)?;
+    // The graph is written from what was synced, so its manifest may know of more that was
+    // acknowledged than HEAD does.
+    let mut acknowledged = head.acknowledged;
+    let loaded = load_graph(&disk, options, head.store_id, head.graph, &mut acknowledged);
+    let mut history = History::open(Arc::clone(&disk), head.store_id, acknowledged, options.read_only)?;
+    let end = last_commit_end(&history, acknowledged)?;
     if end < history.end() && !options.read_only {
         history.truncate(end)?;
     }
-    let mut graph = head.graph;
-    let state = load_graph(&disk, options, head.store_id, graph).and_then(|mut state| {
-        if state.end > end {
-            return Err(Error::damaged(
-                crate::commit::graph_folder(graph),
-                0,
-                "it knows more than the history",
-            ));
-        }
+    if options.read_only
+        && let Some(last) = history.file_names().last()
+    {
+        // A graph may have to be written, and it must not know more than what is durable.
+        disk.open(last, How::Append)?.sync()?;
+    }
+    let state = loaded.and_then(|mut state| {
         state.sweep();
         absorb(&mut state, &*disk, &history, end, options, Keys::Remember)?;
         Ok(state)
     });
-    let (state, rebuilt_graph) = match state {
-        Ok(state) => (state, false),
+    let (state, graph) = match state {
+        Ok(state) => (state, head.graph),
         // The graph is derived: whatever is wrong with it is mended from the history.
-        Err(Error::Damaged { file, .. }) if !file.starts_with("graph-") => {
-            return Err(Error::damaged(file, 0, "the history is damaged; restore it from a copy"));
-        }
-        Err(Error::Damaged { .. } | Error::Graph { .. } | Error::GraphUnresponsive { .. }) => {
-            let (state, number) = rebuilt(&disk, options, &history, head.store_id, graph + 1, end)?;
-            graph = number;
-            (state, true)
+        Err(error) if is_of_graph(&error) => {
+            rebuilt(&disk, options, &history, head.store_id, head.graph + 1, end)?
         }
         Err(error) => return Err(error),
     };
@@ -390,16 +383,40 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
         store_id: head.store_id,
         options: options.clone(),
         poisoned: None,
+        alive: Arc::default(),
         graph,
         disk,
         history,
         state,
     };
-    if rebuilt_graph {
+    if graph != head.graph {
         writer.write_head()?;
-        writer.disk.remove_dir(&crate::commit::graph_folder(head.graph))?;
+    }
+    if !options.read_only {
+        remove_leftovers(&*writer.disk, graph)?;
     }
     Ok(writer)
+}
+
+/// Whether an error is one of the graph, which can be made anew.
+fn is_of_graph(error: &Error) -> bool {
+    match error {
+        Error::Damaged { file, .. } => !file.starts_with("history/") && file != HEAD,
+        Error::GraphUnresponsive { .. } | Error::Graph { .. } => true,
+        _ => false,
+    }
+}
+
+/// Removes what a crash left: spills, and graphs that are not the current one.
+fn remove_leftovers(disk: &dyn Disk, graph: u64) -> Result<()> {
+    let current = crate::commit::graph_folder(graph);
+    for name in disk.list("")? {
+        let spill = name == SCRATCH || name == crate::import::SCRATCH;
+        if spill || name.starts_with("graph-") && name != current {
+            disk.remove_dir(&name)?;
+        }
+    }
+    Ok(())
 }
 
 /// The end of the last whole commit: frames after it belong to one that was

@@ -1,10 +1,13 @@
 //! Bulk import: many batches that become visible by one commit.
 
+use std::sync::Arc;
+
 use parking_lot::MutexGuard;
 
 use crate::absorb::{Keys, absorb};
 use crate::batch::{Batch, check_time};
-use crate::commit::{Writer, now_ms};
+use crate::block::Block;
+use crate::commit::{Writer, check_frames, now_ms};
 use crate::db::Db;
 use crate::dedupe::{Occurrences, Spill};
 use crate::disk::{Disk, DiskFile, How};
@@ -16,7 +19,8 @@ use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS};
 
 /// Distinct rows whose number of occurrences is kept in memory.
 const OCCURRENCES_IN_MEMORY: usize = 900_000;
-const SCRATCH: &str = "scratch-import";
+/// Where counts of rows are spilled.
+pub(crate) const SCRATCH: &str = "scratch-import";
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,9 +46,12 @@ pub struct Import<'db> {
     source: String,
     start: Position,
     commit: u64,
+    /// Schema and customers' attributes as they were: declaring widens both.
     before: Schema,
+    customers_before: Option<Arc<Block>>,
     declared: bool,
-    written_schema: bool,
+    /// Rows seen, which number those that come without a sequence.
+    rows: u64,
     occurrences: [Occurrences; 2],
     spill: Scratch,
     added: u64,
@@ -67,15 +74,16 @@ impl<'db> Import<'db> {
         // Keys remembered from here on can then be forgotten as a whole.
         writer.seal()?;
         db.show(&writer);
-        let spill = Scratch { disk: std::sync::Arc::clone(&writer.disk), file: None, len: 0 };
+        let spill = Scratch { disk: Arc::clone(&writer.disk), file: None, len: 0 };
         Ok(Self {
             db,
             source: source.to_owned(),
             start: writer.history.end(),
             commit: writer.last_commit + 1,
             before: Schema::clone(&writer.state.names.schema),
+            customers_before: writer.state.customers.clone(),
             declared: false,
-            written_schema: false,
+            rows: 0,
             occurrences: [Occurrences::new(OCCURRENCES_IN_MEMORY), Occurrences::new(OCCURRENCES_IN_MEMORY)],
             spill,
             added: 0,
@@ -141,7 +149,8 @@ impl<'db> Import<'db> {
             check_time(time, latest)?;
         }
         let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
-        let mut frame = FrameRows::from_batch(batch, self.commit << 20);
+        let mut frame = FrameRows::from_batch(batch, (self.commit << 20) + self.rows);
+        self.rows += frame.len() as u64;
         if by_content.contains(&true) {
             let digests = self.writer.state.frame_digests(&frame);
             let asked: Vec<u128> = digests
@@ -173,9 +182,16 @@ impl<'db> Import<'db> {
             let keys = keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
             (frame.filtered(&keep), keys)
         };
+        let frames = [(kind, frame.encode()?)];
+        check_frames(&frames)?;
+        let [(_, body)] = frames;
         self.write_declared()?;
-        self.write(kind, frame.len() as u32, &frame.encode()?)?;
-        self.writer.state.remember(&keys)?;
+        self.write(kind, frame.len() as u32, &body)?;
+        if let Err(error) = self.writer.state.remember(&keys) {
+            // Rows are written whose keys are not known: this must not be committed.
+            self.writer.poisoned = Some(error.to_string());
+            return Err(error);
+        }
         self.added += frame.len() as u64;
         Ok(duplicates as u64)
     }
@@ -190,7 +206,6 @@ impl<'db> Import<'db> {
             let schema = records::to_bytes(self.schema())?;
             self.write(records::SCHEMA, 0, &schema)?;
             self.declared = false;
-            self.written_schema = true;
         }
         Ok(())
     }
@@ -225,10 +240,9 @@ impl<'db> Import<'db> {
         self.writer.acknowledged = end;
         self.writer.last_commit = self.commit;
         // The names were declared as rows came; the history is read from the schema before them.
-        let before = self.before.clone();
-        self.writer.state.set_schema(before);
-        let disk = std::sync::Arc::clone(&self.writer.disk);
-        self.spill.remove()?;
+        self.undeclare();
+        let disk = Arc::clone(&self.writer.disk);
+        self.spill.remove();
         let built = build(&mut self.writer, &*disk, end);
         if let Err(error) = built {
             let why = format!(
@@ -252,12 +266,18 @@ impl<'db> Import<'db> {
         }
     }
 
+    /// Takes back what was declared. What was widened meanwhile cannot be narrowed, so it is put back.
+    fn undeclare(&mut self) {
+        let state = &mut self.writer.state;
+        state.names.schema = Arc::new(self.before.clone());
+        state.customers = self.customers_before.take();
+    }
+
     fn abandon(&mut self) -> Result<()> {
         self.done = true;
-        let before = self.before.clone();
-        self.writer.state.set_schema(before);
+        self.undeclare();
         self.writer.state.forget_unsealed_keys();
-        self.spill.remove()?;
+        self.spill.remove();
         if self.writer.history.end() != self.start {
             let start = self.start;
             self.writer.history.truncate(start)?;
@@ -286,14 +306,17 @@ impl Drop for Import<'_> {
 
 /// A scratch file for the counts of rows.
 struct Scratch {
-    disk: std::sync::Arc<dyn Disk>,
+    disk: Arc<dyn Disk>,
     file: Option<Box<dyn DiskFile>>,
     len: u64,
 }
 
 impl Scratch {
-    fn remove(&mut self) -> Result<()> {
-        if self.file.take().is_some() { self.disk.remove_dir(SCRATCH) } else { Ok(()) }
+    /// What cannot be removed now is at the next opening.
+    fn remove(&mut self) {
+        if self.file.take().is_some() {
+            drop(self.disk.remove_dir(SCRATCH));
+        }
     }
 }
 

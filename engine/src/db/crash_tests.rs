@@ -39,10 +39,8 @@ fn text_at(snapshot: &Snapshot, attr: AttrId, column: &Column, row: usize) -> Op
 fn try_dump(snapshot: &Snapshot) -> Result<BTreeMap<String, Vec<Row>>> {
     let schema = snapshot.schema();
     let names = ["batch", "kind", "event_id", "amount", "flag", "note"];
-    let attrs: Vec<(&'static str, AttrId)> = names
-        .iter()
-        .filter_map(|name| Some((*name, schema.find(Subject::Interaction, name)?.id)))
-        .collect();
+    let attrs: Vec<(&'static str, AttrId)> =
+        names.iter().filter_map(|name| Some((*name, schema.find(Subject::Interaction, name)?.id))).collect();
     let wanted: Vec<AttrId> = attrs.iter().map(|(_, attr)| *attr).collect();
     let mut out: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     let (mut rows, mut customers) = (0, BTreeSet::new());

@@ -13,7 +13,8 @@ use crate::schema::{AttrId, AttrType, Role, Subject};
 use crate::{Block, Column};
 
 fn open(disk: &SimDisk) -> Db {
-    Db::open_on(Arc::new(disk.clone()), Options { memory_bytes: 1 << 20, ..Options::default() }).expect("opens")
+    Db::open_on(Arc::new(disk.clone()), Options { memory_bytes: 1 << 20, ..Options::default() })
+        .expect("opens")
 }
 
 /// What the tests look at of an interaction.
@@ -85,7 +86,8 @@ fn check_index(snapshot: &Snapshot, kind: AttrId, journeys: &BTreeMap<String, Ve
             let expected: HashSet<String> = journeys
                 .iter()
                 .filter(|(_, journey)| {
-                    let same = journey.iter().filter(|seen| seen.kind.as_deref() == Some(symbols.get(symbol)));
+                    let same =
+                        journey.iter().filter(|seen| seen.kind.as_deref() == Some(symbols.get(symbol)));
                     same.count() >= usize::from(n)
                 })
                 .map(|(name, _)| name.clone())
@@ -116,9 +118,21 @@ enum Step {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let event = (0..6_u8, 0..12_u8, prop::option::of(0..4_u8), prop::option::weighted(0.3, 0..20_u8), prop::option::of(any::<i8>()));
+    let event = (
+        0..6_u8,
+        0..12_u8,
+        prop::option::of(0..4_u8),
+        prop::option::weighted(0.3, 0..20_u8),
+        prop::option::of(any::<i8>()),
+    );
     prop::collection::vec(
-        event.prop_map(|(customer, time, kind, event_id, amount)| Event { customer, time, kind, event_id, amount }),
+        event.prop_map(|(customer, time, kind, event_id, amount)| Event {
+            customer,
+            time,
+            kind,
+            event_id,
+            amount,
+        }),
         1..30,
     )
 }
@@ -156,8 +170,14 @@ impl Model {
             if event.event_id.is_some_and(|id| !self.event_ids.insert(id)) {
                 continue;
             }
-            let sequence = if event.event_id.is_some() { 0 } else { ((self.commits + 1) << 20) + place as u64 };
-            self.stored.push((i64::from(event.time), sequence, event.event_id.map(|id| format!("e{id}")), event.clone()));
+            let sequence =
+                if event.event_id.is_some() { 0 } else { ((self.commits + 1) << 20) + place as u64 };
+            self.stored.push((
+                i64::from(event.time),
+                sequence,
+                event.event_id.map(|id| format!("e{id}")),
+                event.clone(),
+            ));
         }
         if self.stored.len() > before {
             self.has_amount |= events.iter().any(|event| event.amount.is_some());
@@ -184,7 +204,12 @@ impl Model {
                 *stored = *occurrence;
             }
             let sequence = if event.event_id.is_some() { 0 } else { place as u64 };
-            self.stored.push((i64::from(event.time), sequence, event.event_id.map(|id| format!("e{id}")), event.clone()));
+            self.stored.push((
+                i64::from(event.time),
+                sequence,
+                event.event_id.map(|id| format!("e{id}")),
+                event.clone(),
+            ));
         }
         if self.stored.len() > before {
             self.commits += 1;
@@ -415,7 +440,9 @@ fn customers_have_attributes_and_the_latest_counts() {
     let mut import = db.import("customers").expect("begins");
     let plan = import.declare(Subject::Customer, "plan", AttrType::Symbol, None).expect("declares");
     let mut batch = Batch::new(import.schema());
-    for (name, time, value) in [("crm:2", 9, "gold"), ("crm:2", 5, "free"), ("crm:7", 1, "free"), ("crm:2", 10, "")] {
+    for (name, time, value) in
+        [("crm:2", 9, "gold"), ("crm:2", 5, "free"), ("crm:7", 1, "free"), ("crm:2", 10, "")]
+    {
         batch.begin(&Identity::parse(name).expect("parses"), time);
         batch.set(plan, ValueRef::Str(value)).expect("sets");
     }
@@ -423,7 +450,8 @@ fn customers_have_attributes_and_the_latest_counts() {
     import.commit().expect("commits");
     let plan_of = |db: &Db, name: &str| {
         let snapshot = db.snapshot();
-        let ordinal = snapshot.resolve(&Identity::parse(name).expect("parses")).expect("resolves").expect("is there");
+        let ordinal =
+            snapshot.resolve(&Identity::parse(name).expect("parses")).expect("resolves").expect("is there");
         let column = snapshot.customer_column(plan).expect("reads");
         text(Some(&column), ordinal as usize, &|symbol| snapshot.symbols(plan).get(symbol).to_owned())
     };
