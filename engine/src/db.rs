@@ -435,4 +435,6 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use crate::history::Position;
 use crate::records;
 use crate::schema::{AttrId, Schema};
 
-/// The key of the manifest in the graph store: shorter than a chunk's, so it sorts apart.
+/// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
 const FORMAT: u32 = 1;
 

@@ -13,16 +13,16 @@ use crate::schema::{AttrId, AttrType, Role, Subject};
 use crate::{Block, Column};
 
 /// Few enough rows that the script seals, merges, folds and sorts outside memory.
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options { memory_bytes: 1 << 20, tail_interactions: 100, ..Options::default() }
 }
 
-fn try_open(disk: &SimDisk) -> Result<Db> {
+pub(super) fn try_open(disk: &SimDisk) -> Result<Db> {
     Db::open_on(Arc::new(disk.clone()), options())
 }
 
 /// What is looked at of an interaction: all that the script sets.
-type Row = (String, i64, BTreeMap<&'static str, String>);
+pub(super) type Row = (String, i64, BTreeMap<&'static str, String>);
 
 fn text_at(snapshot: &Snapshot, attr: AttrId, column: &Column, row: usize) -> Option<String> {
     (!column.is_null(row)).then(|| match column {
@@ -36,7 +36,7 @@ fn text_at(snapshot: &Snapshot, attr: AttrId, column: &Column, row: usize) -> Op
 }
 
 /// All interactions by the batch that they say they belong to.
-fn try_dump(snapshot: &Snapshot) -> Result<BTreeMap<String, Vec<Row>>> {
+pub(super) fn try_dump(snapshot: &Snapshot) -> Result<BTreeMap<String, Vec<Row>>> {
     let schema = snapshot.schema();
     let names = ["batch", "kind", "event_id", "amount", "flag", "note"];
     let attrs: Vec<(&'static str, AttrId)> =
@@ -73,12 +73,12 @@ fn try_dump(snapshot: &Snapshot) -> Result<BTreeMap<String, Vec<Row>>> {
     Ok(out)
 }
 
-fn dump(snapshot: &Snapshot) -> BTreeMap<String, Vec<Row>> {
+pub(super) fn dump(snapshot: &Snapshot) -> BTreeMap<String, Vec<Row>> {
     try_dump(snapshot).expect("reads")
 }
 
 /// The plans of the customers, by name.
-fn plans(snapshot: &Snapshot) -> BTreeMap<String, String> {
+pub(super) fn plans(snapshot: &Snapshot) -> BTreeMap<String, String> {
     let Some(plan) = snapshot.schema().find(Subject::Customer, "plan").map(|attribute| attribute.id) else {
         return BTreeMap::new();
     };
@@ -123,7 +123,7 @@ fn script() -> Vec<Write> {
     script
 }
 
-fn interaction(batch: &str, row: usize) -> Interaction {
+pub(super) fn interaction(batch: &str, row: usize) -> Interaction {
     let interaction = Interaction::new(format!("crm:{}", (row * 7 + batch.len()) % 13), (row % 5) as i64)
         .kind(["call", "chat", "mail"][row % 3])
         .event_id(&format!("{batch}-{row}"))
@@ -186,17 +186,17 @@ fn customers(db: &Db, batch: &str) -> Result<()> {
 
 /// What a run of the script was told.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     /// Batches (and sizes) that were begun, and whether they were acknowledged.
     batches: Vec<(String, usize, bool)>,
     cohorts: Vec<(String, bool)>,
     plans: Vec<(String, bool)>,
     /// The first error.
-    error: Option<Error>,
+    pub(super) error: Option<Error>,
 }
 
 /// Runs the script on a store up to its end or the first error.
-fn run(disk: &SimDisk) -> (Told, Option<Db>) {
+pub(super) fn run(disk: &SimDisk) -> (Told, Option<Db>) {
     let mut told = Told::default();
     let mut db = match try_open(disk) {
         Ok(db) => db,
@@ -254,7 +254,7 @@ fn run(disk: &SimDisk) -> (Told, Option<Db>) {
 }
 
 /// What the unbroken script leaves, and how many operations it takes.
-fn expected() -> (BTreeMap<String, Vec<Row>>, BTreeMap<String, String>, u64) {
+pub(super) fn expected() -> (BTreeMap<String, Vec<Row>>, BTreeMap<String, String>, u64) {
     let disk = SimDisk::new();
     let (told, db) = run(&disk);
     assert!(told.error.is_none(), "{:?}", told.error);
@@ -295,6 +295,24 @@ fn verify(db: &Db, told: &Told, expected: &BTreeMap<String, Vec<Row>>, context: 
     assert_eq!(report.problems, Vec::<String>::new(), "{context}");
 }
 
+/// Chunks of the graph that nothing names and nothing will remove or write over.
+pub(super) fn forgotten(db: &Db, disk: &SimDisk) -> Vec<u64> {
+    let writer = db.writer.lock();
+    let manifest = &writer.state.version.manifest;
+    let known: BTreeSet<u64> =
+        manifest.chunks().iter().map(|chunk| chunk.id).chain(manifest.doomed.iter().copied()).collect();
+    let graph = disk.open_graph(&crate::commit::graph_folder(writer.graph)).expect("opens");
+    let keys = graph.keys().expect("lists");
+    keys.iter()
+        .filter_map(|key| {
+            Some(u64::from_be_bytes(
+                *key.first_chunk::<8>().filter(|_| key.len() == 8 && key != b"manifest")?,
+            ))
+        })
+        .filter(|id| manifest.next_chunk > *id && !known.contains(id))
+        .collect()
+}
+
 /// Reopens, checks, goes on to the end of the script, and compares the end.
 fn recover(
     disk: &SimDisk,
@@ -308,7 +326,9 @@ fn recover(
     // The script again adds exactly what is missing.
     let (again, db) = run(disk);
     assert!(again.error.is_none(), "{context}: {:?}", again.error);
-    let snapshot = db.expect("is open").snapshot();
+    let db = db.expect("is open");
+    assert_eq!(forgotten(&db, disk), Vec::<u64>::new(), "{context}");
+    let snapshot = db.snapshot();
     assert_eq!(dump(&snapshot), expected.0, "{context}");
     assert_eq!(plans(&snapshot), expected.1, "{context}");
     let leftovers = disk.list("").expect("lists");
