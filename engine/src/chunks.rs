@@ -50,11 +50,17 @@ pub(crate) struct Chunks {
 /// Removes a folder when it is dropped, where it was told to and the handle of the store is still
 /// open: later the folder may be another's.
 #[derive(Default)]
-struct Removal(Mutex<Option<(Arc<dyn Disk>, Weak<()>, String)>>);
+struct Removal(Mutex<Option<Unused>>);
+
+struct Unused {
+    disk: Arc<dyn Disk>,
+    handle: Weak<()>,
+    folder: String,
+}
 
 impl Drop for Removal {
     fn drop(&mut self) {
-        if let Some((disk, handle, folder)) = self.0.lock().take()
+        if let Some(Unused { disk, handle, folder }) = self.0.lock().take()
             && let Some(_alive) = handle.upgrade()
         {
             // Whatever stays is removed at the next opening.
@@ -82,8 +88,8 @@ impl Chunks {
 
     /// Removes the folder once nobody reads from it, while `handle` lives.
     pub(crate) fn remove_when_unused(&self, disk: &Arc<dyn Disk>, handle: &Arc<()>) {
-        let folder = self.folder.clone();
-        *self.removal.0.lock() = Some((Arc::clone(disk), Arc::downgrade(handle), folder));
+        let (disk, handle) = (Arc::clone(disk), Arc::downgrade(handle));
+        *self.removal.0.lock() = Some(Unused { disk, handle, folder: self.folder.clone() });
     }
 
     /// The folder's name, for messages.

@@ -198,7 +198,10 @@ impl Db {
     }
 
     pub(crate) fn show(&self, writer: &Writer) {
-        *self.current.write() = Snapshot::of(&writer.state);
+        let now = Snapshot::of(&writer.state);
+        let before = std::mem::replace(&mut *self.current.write(), now);
+        // Its end may close a graph, for which no reader should wait.
+        drop(before);
     }
 
     /// Begins a bulk import. `source` is recorded with it (a file name).

@@ -55,17 +55,23 @@ pub(crate) fn sort(names: &Names, rows: Rows) -> Result<Block> {
     })
 }
 
-/// Merges blocks. `whole` gives the parts with all their columns, where the
-/// blocks in hand have only some and a tie needs the rest.
+/// Merges blocks. `whole` gives the parts with all their columns, for a tie; where it is `None`,
+/// the blocks in hand have them.
 pub(crate) fn merge_blocks(
     names: &Names,
     parts: &[Block],
-    whole: &mut dyn FnMut() -> Result<Vec<Block>>,
+    mut whole: Option<&mut dyn FnMut() -> Result<Vec<Block>>>,
 ) -> Result<Block> {
     let mut keys: Option<Vec<Keys>> = None;
     merge(parts, &mut |(part_a, row_a), (part_b, row_b)| {
         if keys.is_none() {
-            keys = Some(whole()?.iter().map(|block| Keys::of(names, &block.times, &block.columns)).collect());
+            let of = |blocks: &[Block]| -> Vec<Keys> {
+                blocks.iter().map(|block| Keys::of(names, &block.times, &block.columns)).collect()
+            };
+            keys = Some(match &mut whole {
+                Some(whole) => of(&whole()?),
+                None => of(parts),
+            });
         }
         let keys = keys.as_deref().unwrap_or_default();
         Ok(match (keys.get(part_a), keys.get(part_b)) {

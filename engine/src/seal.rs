@@ -230,7 +230,7 @@ fn merged(names: &Names, mut parts: Vec<Block>) -> Result<Block> {
     if parts.len() <= 1 {
         return Ok(parts.pop().unwrap_or_default());
     }
-    merge_blocks(names, &parts, &mut || Ok(parts.clone()))
+    merge_blocks(names, &parts, None)
 }
 
 /// A range's customers in spans of about [`FOLD_ROWS`] interactions and at most about

@@ -148,7 +148,9 @@ impl Snapshot {
         let mut block = match parts.len() {
             0 => return Ok(Block { offsets: vec![0], ..Block::default() }),
             1 => parts.into_iter().next().unwrap_or_default(),
-            _ => merge_blocks(&self.names, &parts, &mut || self.parts(range, &tail, &span, Wanted::All))?,
+            _ => {
+                merge_blocks(&self.names, &parts, Some(&mut || self.parts(range, &tail, &span, Wanted::All)))?
+            }
         };
         block.columns.retain(|(attr, _)| wanted.binary_search(attr).is_ok());
         Ok(block)

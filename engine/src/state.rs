@@ -117,6 +117,14 @@ pub(crate) struct State {
     pub end: Position,
     next_chunk: u64,
     doomed: Vec<u64>,
+    saved: Saved,
+}
+
+/// What the manifest's cohorts and customers' attributes were made from.
+#[derive(Default)]
+struct Saved {
+    customers: Option<Arc<Block>>,
+    cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
 }
 
 impl State {
@@ -160,6 +168,7 @@ impl State {
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
             version: Version::new(manifest, chunks),
+            saved: Saved { customers: customers.clone(), cohorts: cohorts.clone() },
             names,
             tail: Vec::new(),
             customers,
@@ -303,7 +312,7 @@ impl State {
         // that is twice as large, so a row is merged a logarithmic number of times.
         while let Some(last) = self.tail.pop_if(|last| last.rows() < block.rows() * 2) {
             let parts = [Block::clone(&last), Block::clone(&block)];
-            block = Arc::new(merge_blocks(&self.names, &parts, &mut || Ok(parts.to_vec()))?);
+            block = Arc::new(merge_blocks(&self.names, &parts, None)?);
         }
         self.tail.push(block);
         Ok(())
@@ -328,7 +337,7 @@ impl State {
             None => block,
             Some(before) => {
                 let parts = [Arc::unwrap_or_clone(before), block];
-                merge_blocks(&self.names, &parts, &mut || Ok(parts.to_vec()))?
+                merge_blocks(&self.names, &parts, None)?
             }
         };
         self.customers = Some(Arc::new(block));
@@ -340,7 +349,7 @@ impl State {
         let parts: Vec<Block> = self.tail.iter().map(|block| Block::clone(block)).collect();
         let block = match parts.len() {
             0 | 1 => parts.into_iter().next().unwrap_or_default(),
-            _ => merge_blocks(&self.names, &parts, &mut || Ok(parts.clone()))?,
+            _ => merge_blocks(&self.names, &parts, None)?,
         };
         let mut rows_of: BTreeMap<u32, Amount> = BTreeMap::new();
         for (place, customer) in block.customers.iter().enumerate() {
@@ -396,17 +405,26 @@ impl State {
             })
             .collect();
         manifest.next_digest_run = self.seen.next_run;
+        // What has not changed since it was saved is not written again.
         manifest.cohorts = self
             .cohorts
             .iter()
             .map(|(name, customers)| {
-                Ok(Cohort { name: name.clone(), customers: out.blob(&bitmap_bytes(customers)?)? })
+                let saved = self.saved.cohorts.get(name).is_some_and(|saved| Arc::ptr_eq(saved, customers));
+                let before = old.manifest.cohorts.iter().find(|cohort| saved && cohort.name == *name);
+                match before {
+                    Some(before) => Ok(before.clone()),
+                    None => {
+                        Ok(Cohort { name: name.clone(), customers: out.blob(&bitmap_bytes(customers)?)? })
+                    }
+                }
             })
             .collect::<Result<_>>()?;
         manifest.present = out.blob(&bitmap_bytes(&self.present)?)?;
-        manifest.customers = match &self.customers {
-            Some(block) => Some(write_segment(&mut out, block)?),
-            None => None,
+        manifest.customers = match (&self.customers, &self.saved.customers) {
+            (Some(block), Some(saved)) if Arc::ptr_eq(block, saved) => manifest.customers,
+            (Some(block), _) => Some(write_segment(&mut out, block)?),
+            (None, _) => None,
         };
         manifest.commit = self.commit;
         manifest.covered = self.end;
@@ -429,6 +447,7 @@ impl State {
 
         self.next_chunk = manifest.next_chunk;
         self.tail.clear();
+        self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
         self.version = Version::new(manifest, chunks);
         old.superseded(&self.version, dropped);
         Ok(())

@@ -354,3 +354,74 @@ fn any_horizon_is_taken() {
     let times: BTreeSet<i64> = db.snapshot().time_span().into_iter().map(|(_, last)| last).collect();
     assert_eq!(times, [i64::MAX].into());
 }
+
+/// Where time and sequence tie, event id and content decide, however the rows came and whatever
+/// columns are asked for.
+#[test]
+fn ties_are_settled_alike_in_any_batching_and_order() {
+    let rows: Vec<Interaction> = (0..40_i64)
+        .map(|n| {
+            let row = Interaction::new("crm:1", 5).sequence(1).set("amount", n).kind("a");
+            if n % 2 == 0 { row.event_id(&format!("e{}", n * 7 % 40)) } else { row }
+        })
+        .collect();
+    let order = |batch: usize, seal_every: usize, reversed: bool| -> Vec<i64> {
+        let db = try_open(&SimDisk::new()).expect("opens");
+        // Enough others that the rows stay in runs beside a base.
+        db.append((0..95).map(|n| Interaction::new("crm:1", 1).set("amount", -n))).expect("appends");
+        db.seal().expect("seals");
+        let mut rows = rows.clone();
+        if reversed {
+            rows.reverse();
+        }
+        for (n, part) in rows.chunks(batch).enumerate() {
+            db.append(part.to_vec()).expect("appends");
+            if n % seal_every == 0 {
+                db.seal().expect("seals");
+            }
+        }
+        let snapshot = db.snapshot();
+        let amount = snapshot.schema().find(Subject::Interaction, "amount").expect("is there").id;
+        let block = snapshot.read(0, &[amount]).expect("reads");
+        let Some(Column::Int { values, .. }) = block.column(amount) else { panic!("ints") };
+        values[95..].to_vec()
+    };
+    let expected = order(40, 1, false);
+    // Rows without an event id come before those with one, which are in its order.
+    assert!(expected[..20].iter().all(|n| n % 2 == 1) && expected[20..].iter().all(|n| n % 2 == 0));
+    let ids: Vec<String> = expected[20..].iter().map(|n| format!("e{}", n * 7 % 40)).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+    for (batch, seal_every) in [(1, 1), (1, 3), (1, 100), (3, 1), (7, 2), (40, 2)] {
+        for reversed in [false, true] {
+            assert_eq!(order(batch, seal_every, reversed), expected, "{batch} {seal_every} {reversed}");
+        }
+    }
+}
+
+#[test]
+fn what_has_not_changed_is_not_written_again() {
+    let disk = SimDisk::new();
+    let db = run(&disk).1.expect("is open");
+    let saved = |db: &Db| {
+        let writer = db.writer.lock();
+        let manifest = &writer.state.version.manifest;
+        (manifest.customers.clone(), manifest.cohorts.clone())
+    };
+    db.seal().expect("seals");
+    let before = saved(&db);
+    assert!(before.0.is_some() && before.1.len() == 2);
+    db.append([interaction("one", 0)]).expect("appends");
+    db.seal().expect("seals");
+    assert_eq!(saved(&db), before);
+    let name = before.1[0].name.clone();
+    db.save_cohort(&name, &[9].into_iter().collect()).expect("saves");
+    db.close().expect("closes");
+    let db = try_open(&disk).expect("opens");
+    assert_ne!(saved(&db).1, before.1);
+    assert_eq!(db.snapshot().cohort(&name).expect("reads"), Some([9].into_iter().collect()));
+    db.append([interaction("two", 0)]).expect("appends");
+    let after = saved(&db);
+    db.seal().expect("seals");
+    assert_eq!(saved(&db), after);
+    assert_eq!(db.check().expect("checks").problems, Vec::<String>::new());
+}
