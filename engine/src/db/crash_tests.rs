@@ -228,7 +228,10 @@ pub(super) fn run(disk: &SimDisk) -> (Told, Option<Db>) {
             Write::CloseAndReopen | Write::Reopen => {
                 let closed = match write {
                     Write::CloseAndReopen => db.close(),
-                    _ => Ok(drop(db)),
+                    _ => {
+                        drop(db);
+                        Ok(())
+                    }
                 };
                 match closed.and_then(|()| try_open(disk)) {
                     Ok(new) => {

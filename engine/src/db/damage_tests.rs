@@ -181,7 +181,9 @@ fn an_older_head_hides_no_damage() {
 #[test]
 fn readers_keep_their_commit_while_it_is_sealed_merged_folded_and_rebuilt() {
     let disk = SimDisk::new();
-    let db = try_open(&disk).expect("opens");
+    // Without a cache, so that what is gone is missed.
+    let uncached = Options { memory_bytes: 16, ..options() };
+    let db = Db::open_on(Arc::new(disk.clone()), uncached).expect("opens");
     db.append((0..40).map(|row| interaction("base", row))).expect("appends");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
