@@ -6,3 +6,7 @@ pub mod diagnostics;
 pub mod syntax;
 
 mod rows;
+
+#[allow(dead_code)]
+mod kernels;
+pub mod limits;
