@@ -10,3 +10,6 @@ mod rows;
 #[allow(dead_code)]
 mod kernels;
 pub mod limits;
+
+#[allow(dead_code)]
+mod plan;
