@@ -4,5 +4,6 @@ pub use throughline_engine as engine;
 
 pub mod diagnostics;
 pub mod syntax;
+pub mod value;
 
 mod rows;
