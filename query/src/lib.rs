@@ -4,6 +4,7 @@ pub use throughline_engine as engine;
 
 pub mod diagnostics;
 pub mod syntax;
+pub mod value;
 
 mod rows;
 

@@ -1,9 +1,28 @@
 //! Rows: what a journey operator emits, and what the relational tail makes of them.
 
+mod arithmetic;
+mod calendar;
+mod calls;
+pub(crate) mod cell;
+mod compile;
+pub mod env;
+mod expr;
+mod functions;
+mod like;
+mod literal;
+mod tail;
+pub(crate) mod nearest;
+
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
+
+pub(crate) use compile::{Column, Scope, compile, compile_predicate, unknown_column, unknown_value};
+pub(crate) use env::{Env, Names, QueryLimit};
+pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
+pub(crate) use literal::{count_of, duration_of, from_value, instant_of, int_of, literal, text_of};
+pub(crate) use tail::{Partial, Tail};
 
 /// The type of a column of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
