@@ -3,14 +3,12 @@
 pub use throughline_engine as engine;
 
 pub mod diagnostics;
+pub mod limits;
 pub mod syntax;
+pub mod time;
 pub mod value;
 
 mod rows;
 
-#[allow(dead_code)]
 mod kernels;
-pub mod limits;
-
-#[allow(dead_code)]
 mod plan;
