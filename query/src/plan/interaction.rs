@@ -5,10 +5,9 @@ use throughline_engine::{AttrId, AttrType, Attribute, Schema, Subject};
 
 use super::flow::Flow;
 use crate::diagnostics::Diagnostic;
-use crate::rows::compile::{Column as ScopeColumn, Scope, unknown_column};
-use crate::rows::env::Env;
-use crate::rows::expr::{Cells, row_type, stored};
-use crate::rows::{Cell, RowType};
+use crate::rows::{
+    Cell, Cells, Column as ScopeColumn, Env, RowType, Scope, row_type, stored, unknown_column,
+};
 use crate::syntax::ast::Name;
 
 /// The slot of the customer. Slots below 65536 are attributes.

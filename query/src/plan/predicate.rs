@@ -7,9 +7,7 @@ use throughline_engine::{AttrId, Column};
 use super::flow::Flow;
 use super::interaction::{AT, CUSTOMER, InteractionRow};
 use super::truth::{self, Truth};
-use crate::rows::Cell;
-use crate::rows::env::Env;
-use crate::rows::expr::{Cells, Shape, Typed};
+use crate::rows::{Cell, Cells, Env, Shape, Typed};
 use crate::syntax::ast::BinaryOp;
 
 /// Columns read by an expression over interactions.

@@ -1,12 +1,14 @@
 //! Spans of time: `DURING …` and `STARTED DURING …`.
 
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use throughline_engine::Millis;
 
 use crate::diagnostics::Diagnostic;
-use crate::rows::calendar::parse_instant;
-use crate::rows::env::Env;
-use crate::rows::literal::{duration_of, instant_of, text_of};
+use crate::rows::{Env, duration_of, instant_of, text_of};
 use crate::syntax::ast::{During, Lit};
+
+const DAY_MS: Millis = 86_400_000;
 
 /// The times it covers, from (inclusive) to (exclusive). `LAST` counts back from `right_edge`,
 /// which it includes.
@@ -54,14 +56,16 @@ fn not_a_span(lit: &Lit, text: &str) -> Diagnostic {
 
 /// Reads `2026`, `2026-Q1`, `2026-03` and `2026-03-31`, in UTC.
 pub(crate) fn parse_span(text: &str) -> Option<(Millis, Millis)> {
-    const DAY: Millis = 86_400_000;
     let number = |digits: &str, len: usize| -> Option<i64> {
         (digits.len() == len && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
     };
-    let month = |year: i64, month: i64| {
-        let (year, month) = (year + (month - 1).div_euclid(12), (month - 1).rem_euclid(12) + 1);
-        parse_instant(&format!("{year:04}-{month:02}-01"))
+    let day = |year: i64, month: i64, day: i64| {
+        let date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        let start = TimeZone::UTC.to_timestamp(date.ok()?.to_datetime(Time::midnight()));
+        Some(start.ok()?.as_millisecond())
     };
+    // Months count on past December.
+    let month = |year: i64, month: i64| day(year + (month - 1) / 12, (month - 1) % 12 + 1, 1);
     let mut parts = text.split('-');
     let year = number(parts.next()?, 4)?;
     let (first, months) = match (parts.next(), parts.next(), parts.next()) {
@@ -71,10 +75,9 @@ pub(crate) fn parse_span(text: &str) -> Option<(Millis, Millis)> {
             (quarter * 3 - 2, 3)
         }
         (Some(month), None, _) => (number(month, 2).filter(|month| (1..=12).contains(month))?, 1),
-        (Some(_), Some(day), None) => {
-            number(day, 2)?;
-            let day = parse_instant(text)?;
-            return Some((day, day + DAY));
+        (Some(in_month), Some(on), None) => {
+            let start = day(year, number(in_month, 2)?, number(on, 2)?)?;
+            return Some((start, start + DAY_MS));
         }
         _ => return None,
     };
@@ -88,7 +91,9 @@ mod tests {
     #[test]
     fn spans_stand_alone() {
         let check = |text: &str, from: &str, to: &str| {
-            let expected = (parse_instant(from).expect(from), parse_instant(to).expect(to));
+            let at = |text: &str| text.parse::<jiff::Timestamp>().expect(text).as_millisecond();
+            let midnight = |day: &str| at(&format!("{day}T00:00:00Z"));
+            let expected = (midnight(from), midnight(to));
             assert_eq!(parse_span(text), Some(expected), "{text}");
         };
         check("2026", "2026-01-01", "2027-01-01");

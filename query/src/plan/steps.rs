@@ -9,9 +9,7 @@ use super::predicate::{coded, holds, once_a_value};
 use super::truth;
 use super::unsupported::not_yet;
 use crate::diagnostics::Diagnostic;
-use crate::rows::compile::compile_predicate;
-use crate::rows::env::Env;
-use crate::rows::expr::Typed;
+use crate::rows::{Env, Typed, compile_predicate};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Step};
 
 /// A step ready to be looked for; `None` for `()`, any interaction.
