@@ -24,7 +24,7 @@ pub(crate) fn keys(columns: &[Option<&Column>], rows: usize) -> Keys {
         let next = single(column);
         all = Some(match all {
             None => next,
-            Some(before) => paired(&before, &next),
+            Some(before) => before.paired(&next),
         });
     }
     all.unwrap_or_else(|| Keys { codes: vec![1; rows], bound: 2 })
@@ -71,16 +71,17 @@ fn numbered(values: impl Iterator<Item = Option<u64>>) -> Keys {
     Keys { codes, bound: numbers.len() as u32 + 1 }
 }
 
-fn paired(a: &Keys, b: &Keys) -> Keys {
-    let pairs = a.codes.iter().zip(&b.codes);
-    let (wide, high) = (u64::from(b.bound), u64::from(a.bound) * u64::from(b.bound));
-    if high <= DIRECT_PAIRS_MAX {
-        let codes = pairs
-            .map(|(&a, &b)| if a == 0 || b == 0 { 0 } else { (u64::from(a) * wide) as u32 + b })
-            .collect();
-        return Keys { codes, bound: high as u32 };
+impl Keys {
+    /// Keys of both; 0 where either is.
+    pub(crate) fn paired(&self, other: &Self) -> Self {
+        let pairs = self.codes.iter().zip(&other.codes);
+        let (wide, high) = (u64::from(other.bound), u64::from(self.bound) * u64::from(other.bound));
+        if high <= DIRECT_PAIRS_MAX {
+            let direct = |a: u32, b: u32| if a == 0 || b == 0 { 0 } else { a * wide as u32 + b };
+            return Self { codes: pairs.map(|(&a, &b)| direct(a, b)).collect(), bound: high as u32 };
+        }
+        numbered(pairs.map(|(&a, &b)| (a != 0 && b != 0).then(|| (u64::from(a) << 32) | u64::from(b))))
     }
-    numbered(pairs.map(|(&a, &b)| (a != 0 && b != 0).then(|| (u64::from(a) << 32) | u64::from(b))))
 }
 
 #[cfg(test)]
