@@ -3,7 +3,9 @@
 pub use throughline_engine as engine;
 
 pub mod diagnostics;
+pub mod limits;
 pub mod syntax;
 pub mod value;
+pub mod time;
 
 mod rows;

@@ -2,6 +2,7 @@
 
 mod accumulate;
 mod arithmetic;
+mod batch;
 mod calendar;
 mod calls;
 pub(crate) mod cell;
@@ -14,7 +15,9 @@ mod functions;
 mod like;
 mod literal;
 mod quantile;
+mod sort;
 mod tail;
+mod naming;
 pub(crate) mod nearest;
 
 use std::sync::Arc;
