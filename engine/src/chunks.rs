@@ -176,7 +176,8 @@ impl<'a> ChunkWriter<'a> {
         self.next
     }
 
-    fn send(&mut self) -> Result<()> {
+    /// Hands what has gathered to the store.
+    pub(crate) fn send(&mut self) -> Result<()> {
         self.bytes = 0;
         if self.batch.is_empty() {
             return Ok(());

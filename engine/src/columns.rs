@@ -21,6 +21,8 @@ mod ints;
 mod packed;
 mod presence;
 mod reader;
+#[cfg(test)]
+mod speed;
 mod text;
 mod times;
 

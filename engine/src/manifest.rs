@@ -86,6 +86,8 @@ pub(crate) struct Manifest {
     pub next_chunk: u64,
     pub schema: Schema,
     pub interactions: u64,
+    /// Customers with an interaction, a roaring bitmap in its portable format.
+    pub present: Blob,
     pub ranges: Vec<Range>,
     /// Dictionaries of the symbol attributes, each in pages of strings.
     pub symbols: Vec<(AttrId, Vec<StringPage>)>,
@@ -115,6 +117,7 @@ impl Manifest {
             next_chunk: 1,
             schema: Schema::new(),
             interactions: 0,
+            present: Blob::default(),
             ranges: Vec::new(),
             symbols: Vec::new(),
             identities: Vec::new(),
@@ -169,6 +172,7 @@ impl Manifest {
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);
         }
+        out.extend(&self.present.pages);
         for run in &self.digests {
             out.extend(&run.pages);
         }

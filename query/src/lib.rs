@@ -5,6 +5,7 @@ pub use throughline_engine as engine;
 pub mod diagnostics;
 pub mod limits;
 pub mod syntax;
+pub mod value;
 pub mod time;
 pub mod value;
 

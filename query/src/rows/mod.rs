@@ -1,16 +1,23 @@
 //! Rows: what a journey operator emits, and what the relational tail makes of them.
 
+mod accumulate;
 mod arithmetic;
+mod batch;
 mod calendar;
 mod calls;
 pub(crate) mod cell;
+mod cell_table;
 mod compile;
 pub mod env;
+mod exact_sum;
 mod expr;
 mod functions;
 mod like;
 mod literal;
+mod quantile;
+mod sort;
 mod tail;
+mod naming;
 pub(crate) mod nearest;
 
 use std::sync::Arc;
