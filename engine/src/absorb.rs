@@ -20,8 +20,8 @@ use crate::merge::{Rows, concat_rows, select_customers};
 use crate::model::CustomerOrdinal;
 use crate::order::sort;
 use crate::records::{self, FrameRows};
-use crate::segment::{self, SegmentHeader};
 use crate::schema::AttrId;
+use crate::segment::{self, SegmentHeader};
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
 
 /// Customers in a slice of the spill.
@@ -56,7 +56,9 @@ pub(crate) fn absorb(
         let mut frames = history.frames(state.end, to);
         while let Some(frame) = frames.next()? {
             let what = frame_name(frame.start);
-            if let Some(rows) = take_frame(state, frame.header.kind, frame.header.commit, &frame.body, &what, keys)? {
+            if let Some(rows) =
+                take_frame(state, frame.header.kind, frame.header.commit, &frame.body, &what, keys)?
+            {
                 state.add_to_tail(rows)?;
             }
             state.commit = frame.header.commit;
@@ -72,7 +74,9 @@ pub(crate) fn absorb(
     let mut end = (state.commit, state.end);
     while let Some(frame) = frames.next()? {
         let what = frame_name(frame.start);
-        if let Some(rows) = take_frame(state, frame.header.kind, frame.header.commit, &frame.body, &what, keys)? {
+        if let Some(rows) =
+            take_frame(state, frame.header.kind, frame.header.commit, &frame.body, &what, keys)?
+        {
             state.note_present(&rows.customers);
             sorter.push(state, rows)?;
         }
@@ -213,9 +217,11 @@ impl<'a> Sorter<'a> {
             for piece in self.slices.range(slices).flat_map(|(_, pieces)| pieces) {
                 let block = self.read(piece)?;
                 // Spilled columns are read as the types are at the end.
-                let columns = block.columns.into_iter().map(|(attr, column)| (attr, names.conform(attr, column)));
+                let columns =
+                    block.columns.into_iter().map(|(attr, column)| (attr, names.conform(attr, column)));
                 let block = Block { columns: columns.collect(), ..block };
-                let whole = block.customers.first() >= Some(span.start()) && block.customers.last() <= Some(span.end());
+                let whole = block.customers.first() >= Some(span.start())
+                    && block.customers.last() <= Some(span.end());
                 let block = if whole { block } else { select_customers(&block, span.clone()) };
                 if !block.customers.is_empty() {
                     parts.push(rows_of_block(block));

@@ -102,7 +102,11 @@ impl Chunks {
             start = end;
         }
         if out.len() as u64 != range.end.saturating_sub(range.start) {
-            return Err(Error::damaged(self.folder.clone(), range.start, "a column reaches past its segment"));
+            return Err(Error::damaged(
+                self.folder.clone(),
+                range.start,
+                "a column reaches past its segment",
+            ));
         }
         Ok(out)
     }

@@ -23,6 +23,8 @@ mod presence;
 mod reader;
 #[cfg(test)]
 mod speed;
+#[cfg(test)]
+mod tests;
 mod text;
 mod times;
 

@@ -141,9 +141,11 @@ impl Manifest {
 
     pub(crate) fn decode(bytes: &[u8], what: &str) -> Result<Self> {
         let damaged = |message: String| Error::damaged(what, 0, message);
-        let (Some(format), Some(sum), Some(body)) =
-            (bytes.first_chunk::<4>(), bytes.get(4..12).and_then(|part| part.first_chunk::<8>()), bytes.get(12..))
-        else {
+        let (Some(format), Some(sum), Some(body)) = (
+            bytes.first_chunk::<4>(),
+            bytes.get(4..12).and_then(|part| part.first_chunk::<8>()),
+            bytes.get(12..),
+        ) else {
             return Err(damaged("the manifest is cut short".to_owned()));
         };
         let format = u32::from_le_bytes(*format);

@@ -39,7 +39,8 @@ pub type Tie<'a> = &'a mut dyn FnMut((usize, usize), (usize, usize)) -> Result<O
 /// # Errors
 /// [`Error::Invalid`] where a part breaks the rules of a [`Block`], lacks the
 /// sequence, or holds symbols where another holds something else;
-/// [`Error::Limit`] for more than 2^32 - 1 interactions; what `tie` answers.
+/// [`Error::Limit`] for more than 2^32 - 1 interactions, or bytes of text in one attribute;
+/// what `tie` answers.
 pub fn merge(parts: &[Block], tie: Tie<'_>) -> Result<Block> {
     let sources = parts.iter().map(Source::new).collect::<Result<Vec<_>>>()?;
     let rows: usize = parts.iter().map(Block::rows).sum();

@@ -56,12 +56,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(schema: Schema) -> Self {
-        Self {
-            schema: Arc::new(schema),
-            symbols: BTreeMap::new(),
-            identities: Arc::default(),
-            ordinals: 0,
-        }
+        Self { schema: Arc::new(schema), symbols: BTreeMap::new(), identities: Arc::default(), ordinals: 0 }
     }
 
     pub(crate) fn symbol(&self, attr: AttrId, symbol: u32) -> String {
@@ -90,11 +85,12 @@ impl Names {
         let ordinals: Vec<u32> = {
             let mut identities = self.identities.write();
             let numbers = frame.identities.iter().map(|text| identities.intern(text)).collect();
-            self.ordinals = u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
-                what: "identities in a store",
-                value: identities.len() as u64,
-                limit: u64::from(u32::MAX) - 1,
-            })?;
+            self.ordinals =
+                u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
+                    what: "identities in a store",
+                    value: identities.len() as u64,
+                    limit: u64::from(u32::MAX) - 1,
+                })?;
             numbers
         };
         let customers = frame
@@ -120,7 +116,10 @@ impl Names {
         }
         columns.push((
             AttrId::IDENTITY,
-            Column::Int { values: customers.iter().map(|&ordinal| i64::from(ordinal)).collect(), valid: None },
+            Column::Int {
+                values: customers.iter().map(|&ordinal| i64::from(ordinal)).collect(),
+                valid: None,
+            },
         ));
         columns.push((AttrId::COMMIT, Column::Int { values: vec![commit as i64; rows], valid: None }));
         columns.push((AttrId::SEQUENCE, Column::Int { values: frame.sequences, valid: None }));

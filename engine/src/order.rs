@@ -49,7 +49,8 @@ impl Keys {
 /// Sorts rows that carry all their columns into a block.
 pub(crate) fn sort(names: &Names, rows: Rows) -> Result<Block> {
     // The keys need the rows, which the sort takes; most sorts never ask.
-    let (times, columns) = if may_tie(&rows) { (rows.times.clone(), rows.columns.clone()) } else { Default::default() };
+    let (times, columns) =
+        if may_tie(&rows) { (rows.times.clone(), rows.columns.clone()) } else { Default::default() };
     let mut keys = None;
     sort_rows(rows, &mut |a, b| {
         let keys = keys.get_or_insert_with(|| Keys::of(names, &times, &columns));

@@ -288,7 +288,14 @@ impl Schema {
                     });
                 }
                 let id = AttrId(self.attributes.len() as u16);
-                self.attributes.push(Attribute { id, name: name.to_owned(), ty, first_ty: ty, role: None, subject });
+                self.attributes.push(Attribute {
+                    id,
+                    name: name.to_owned(),
+                    ty,
+                    first_ty: ty,
+                    role: None,
+                    subject,
+                });
                 id
             }
         };

@@ -45,7 +45,7 @@ impl<'a, 'c> RunWriter<'a, 'c> {
         if block.customers.is_empty() {
             return Ok(());
         }
-        self.index.add(block);
+        self.index.add(block)?;
         // Whole customers, in pieces of nearly equal size.
         let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
         let piece_rows = block.rows().div_ceil(pieces);
@@ -77,7 +77,7 @@ impl<'a, 'c> RunWriter<'a, 'c> {
     }
 
     fn finish(self, level: u8) -> Result<Run> {
-        let index = self.out.blob(&self.index.finish())?;
+        let index = self.out.blob(&self.index.finish()?)?;
         Ok(Run { level, segments: self.segments, index })
     }
 }

@@ -12,10 +12,9 @@ use crate::error::{Error, Result};
 use crate::index::{IndexReader, Levels, month_of};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, Version};
-use crate::merge::select_customers;
 use crate::model::{CustomerOrdinal, Identity, Millis};
-pub use crate::names::Symbols;
 use crate::names::Names;
+pub use crate::names::Symbols;
 use crate::order::merge_blocks;
 use crate::schema::{AttrId, Schema, Subject};
 use crate::span::{Wanted, read_range};
@@ -163,21 +162,7 @@ impl Snapshot {
         wanted: Wanted<'_>,
     ) -> Result<Vec<Block>> {
         let mut parts = read_range(&self.version.chunks, &self.names, range, span.clone(), wanted)?;
-        for block in tail {
-            let narrow = match wanted {
-                Wanted::All => Block::clone(block),
-                Wanted::These(attrs) => Block {
-                    customers: block.customers.clone(),
-                    offsets: block.offsets.clone(),
-                    times: block.times.clone(),
-                    columns: (block.columns.iter())
-                        .filter(|(attr, _)| attrs.binary_search(attr).is_ok())
-                        .cloned()
-                        .collect(),
-                },
-            };
-            parts.push(select_customers(&narrow, span.clone()));
-        }
+        parts.extend(tail.iter().map(|block| cut(block, span, wanted)));
         parts.retain(|part| !part.customers.is_empty());
         Ok(parts)
     }
@@ -311,7 +296,9 @@ impl Snapshot {
     }
 
     fn unit(&self, unit: usize) -> Result<&Unit> {
-        self.units.get(unit).ok_or_else(|| Error::invalid(format!("there is no unit {unit} in this snapshot")))
+        self.units
+            .get(unit)
+            .ok_or_else(|| Error::invalid(format!("there is no unit {unit} in this snapshot")))
     }
 }
 
@@ -326,6 +313,46 @@ fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {
 fn block_touches(block: &Block, span: &RangeInclusive<CustomerOrdinal>) -> bool {
     let place = block.customers.partition_point(|customer| customer < span.start());
     block.customers.get(place).is_some_and(|customer| customer <= span.end())
+}
+
+/// The customers of a block that lie in a span, with the wanted columns.
+/// Dictionaries stay whole.
+fn cut(block: &Block, span: &RangeInclusive<CustomerOrdinal>, wanted: Wanted<'_>) -> Block {
+    let first = block.customers.partition_point(|customer| customer < span.start());
+    let last = block.customers.partition_point(|customer| customer <= span.end());
+    let offsets = block.offsets.get(first..=last).unwrap_or_default();
+    let start = offsets.first().copied().unwrap_or_default();
+    let rows = start as usize..offsets.last().copied().unwrap_or_default() as usize;
+    fn part<T: Clone>(values: &[T], rows: &std::ops::Range<usize>) -> Vec<T> {
+        values.get(rows.clone()).unwrap_or_default().to_vec()
+    }
+    let column = |column: &Column| match column {
+        Column::Symbol { codes, dictionary } => {
+            Column::Symbol { codes: part(codes, &rows), dictionary: dictionary.clone() }
+        }
+        Column::Str { codes, dictionary } => {
+            Column::Str { codes: part(codes, &rows), dictionary: dictionary.clone() }
+        }
+        Column::Int { values, valid } => {
+            Column::Int { values: part(values, &rows), valid: valid.as_ref().map(|valid| part(valid, &rows)) }
+        }
+        Column::Float { values, valid } => Column::Float {
+            values: part(values, &rows),
+            valid: valid.as_ref().map(|valid| part(valid, &rows)),
+        },
+    };
+    Block {
+        customers: block.customers.get(first..last).unwrap_or_default().to_vec(),
+        offsets: offsets.iter().map(|offset| offset - start).collect(),
+        times: part(&block.times, &rows),
+        columns: (block.columns.iter())
+            .filter(|(attr, _)| match wanted {
+                Wanted::All => true,
+                Wanted::These(attrs) => attrs.binary_search(attr).is_ok(),
+            })
+            .map(|(attr, values)| (*attr, column(values)))
+            .collect(),
+    }
 }
 
 fn tail_levels(block: &Block, attr: AttrId, symbol: u32) -> Levels {
@@ -387,10 +414,11 @@ fn units(ranges: &[Range], tail: &[Arc<Block>]) -> Arc<[Unit]> {
                     add_unit(&mut sum, &part);
                     sum
                 });
-                out.extend(merged.map(|unit| Unit { first: number * RANGE_CUSTOMERS, ..unit }).map(|unit| Unit {
-                    last: number * RANGE_CUSTOMERS + (RANGE_CUSTOMERS - 1),
-                    ..unit
-                }));
+                out.extend(
+                    merged
+                        .map(|unit| Unit { first: number * RANGE_CUSTOMERS, ..unit })
+                        .map(|unit| Unit { last: number * RANGE_CUSTOMERS + (RANGE_CUSTOMERS - 1), ..unit }),
+                );
             }
         }
     }

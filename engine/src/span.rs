@@ -22,7 +22,12 @@ pub(crate) enum Wanted<'a> {
 }
 
 /// Decodes a segment, its columns as their types are now.
-pub(crate) fn read_segment(chunks: &Chunks, names: &Names, meta: &SegmentMeta, wanted: Wanted<'_>) -> Result<Block> {
+pub(crate) fn read_segment(
+    chunks: &Chunks,
+    names: &Names,
+    meta: &SegmentMeta,
+    wanted: Wanted<'_>,
+) -> Result<Block> {
     let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
     let part = |part: Part| chunks.blob_range(&meta.body, header.range(part).unwrap_or(0..0));
     let (customers, offsets) = header.decode_journeys(&part(Part::Customers)?, &part(Part::Offsets)?)?;

@@ -45,7 +45,11 @@ struct SeenPages<'a> {
 impl RunPages for SeenPages<'_> {
     fn page(&self, run: u64, page: u32) -> Result<Arc<[u8]>> {
         let chunk = self.pages.get(&run).and_then(|pages| pages.get(page as usize)).ok_or_else(|| {
-            Error::damaged(self.chunks.folder(), 0, format!("page {page} of event-id run {run} is not in the manifest"))
+            Error::damaged(
+                self.chunks.folder(),
+                0,
+                format!("page {page} of event-id run {run} is not in the manifest"),
+            )
         })?;
         // Past the cache: a look-up reads each page once, and would drive out what queries use.
         self.chunks.read(*chunk)
@@ -137,7 +141,10 @@ impl State {
         };
         let mut cohorts = BTreeMap::new();
         for cohort in &manifest.cohorts {
-            cohorts.insert(cohort.name.clone(), Arc::new(bitmap(&chunks.blob(&cohort.customers)?, chunks.folder())?));
+            cohorts.insert(
+                cohort.name.clone(),
+                Arc::new(bitmap(&chunks.blob(&cohort.customers)?, chunks.folder())?),
+            );
         }
         let present = match manifest.present.pages.is_empty() {
             true => RoaringBitmap::new(),
@@ -178,7 +185,8 @@ impl State {
     pub(crate) fn keys(&self, frame: &FrameRows, domain: u8) -> Vec<Option<u128>> {
         let digests = frame.occurrences.as_ref().map(|_| self.frame_digests(frame));
         let event_id = self.names.schema.role(Role::EventId).map(|attribute| attribute.id);
-        let event_ids = frame.columns.iter().find(|(attr, _)| Some(*attr) == event_id).map(|(_, column)| column);
+        let event_ids =
+            frame.columns.iter().find(|(attr, _)| Some(*attr) == event_id).map(|(_, column)| column);
         (0..frame.len())
             .map(|row| {
                 if let Some(crate::Column::Str { codes, dictionary }) = event_ids
@@ -223,8 +231,14 @@ impl State {
                 self.next_chunk = out.next();
                 out.send()?;
                 // Runs that a manifest names stay until the next one; the others can go.
-                let named: HashSet<u64> =
-                    self.version.manifest.digests.iter().flat_map(|run| &run.pages).map(|chunk| chunk.id).collect();
+                let named: HashSet<u64> = self
+                    .version
+                    .manifest
+                    .digests
+                    .iter()
+                    .flat_map(|run| &run.pages)
+                    .map(|chunk| chunk.id)
+                    .collect();
                 let gone: Vec<u64> = unused.into_iter().filter(|id| !named.contains(id)).collect();
                 chunks.remove(&gone)?;
             }
@@ -247,18 +261,18 @@ impl State {
     pub(crate) fn set_schema(&mut self, schema: Schema) {
         let before = Arc::clone(&self.names.schema);
         self.names.schema = Arc::new(schema);
-        let widened = before
-            .attributes()
-            .iter()
-            .zip(self.names.schema.attributes())
-            .any(|(old, new)| old.ty != new.ty);
+        let widened =
+            before.attributes().iter().zip(self.names.schema.attributes()).any(|(old, new)| old.ty != new.ty);
         if widened {
             // What is in memory is kept as the types are now; what is sealed is read through them.
             let names = &self.names;
             let conform = |block: &Arc<Block>| {
                 let mut block = Block::clone(block);
-                block.columns =
-                    block.columns.into_iter().map(|(attr, column)| (attr, names.conform(attr, column))).collect();
+                block.columns = block
+                    .columns
+                    .into_iter()
+                    .map(|(attr, column)| (attr, names.conform(attr, column)))
+                    .collect();
                 Arc::new(block)
             };
             self.tail = self.tail.iter().map(conform).collect();
@@ -347,8 +361,7 @@ impl State {
                 install(&chunks, &self.names, &mut out, number, range, rows, new)?;
             }
         }
-        manifest.interactions =
-            manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::rows).sum();
+        manifest.interactions = manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::rows).sum();
         manifest.schema = Schema::clone(&self.names.schema);
         for (attr, symbols) in &self.names.symbols {
             let pages = match manifest.symbols.iter_mut().find(|(id, _)| id == attr) {

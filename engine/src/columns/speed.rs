@@ -12,7 +12,9 @@ use crate::schema::AttrId;
 use crate::segment::{self, Part, SegmentHeader};
 use crate::strings::Strings;
 
-const CUSTOMERS: u32 = 60_000;
+/// As many as a base segment has.
+const SEGMENT_CUSTOMERS: u32 = 6_500;
+const RANGE_CUSTOMERS: u32 = 60_000;
 const JOURNEY: u32 = 20;
 
 /// xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled".
@@ -33,11 +35,11 @@ impl Noise {
     }
 }
 
-fn rows(unit_ms: i64) -> Rows {
+fn rows(customers: u32, unit_ms: i64) -> Rows {
     let mut noise = Noise(42);
-    let count = (CUSTOMERS * JOURNEY) as usize;
+    let count = (customers * JOURNEY) as usize;
     let mut rows = Rows::default();
-    for customer in 0..CUSTOMERS {
+    for customer in 0..customers {
         let mut time = 1_700_000_000_000 / unit_ms * unit_ms;
         for _ in 0..JOURNEY {
             time += noise.skewed(if unit_ms == 1 { 33 } else { 24 }) as i64 * unit_ms;
@@ -49,8 +51,8 @@ fn rows(unit_ms: i64) -> Rows {
         codes: (0..count).map(|_| (noise.next() % (entries + 1)) as u32).collect(),
         dictionary: (0..entries as u32).collect(),
     };
-    for attr in 0..8 {
-        rows.columns.push((AttrId(attr), symbols([5, 40, 400, 12][usize::from(attr % 4)])));
+    for (attr, entries) in (0..).zip([5, 40, 400, 12, 5, 40, 400, 12]) {
+        rows.columns.push((AttrId(attr), symbols(entries)));
     }
     let mut words = Strings::default();
     (0..count / 10).for_each(|i| {
@@ -68,7 +70,7 @@ fn rows(unit_ms: i64) -> Rows {
 }
 
 /// Prints the best of `times` runs of `work`, in nanoseconds a row.
-fn measure<T>(what: &str, times: usize, mut work: impl FnMut() -> T) -> T {
+fn measure<T>(what: &str, rows: usize, times: usize, mut work: impl FnMut() -> T) -> T {
     let mut best = f64::INFINITY;
     let mut result = work();
     for _ in 0..times {
@@ -76,7 +78,7 @@ fn measure<T>(what: &str, times: usize, mut work: impl FnMut() -> T) -> T {
         result = black_box(work());
         best = best.min(start.elapsed().as_secs_f64());
     }
-    println!("{what:<44} {:>8.2} ns a row", best * 1e9 / f64::from(CUSTOMERS * JOURNEY));
+    println!("{what:<44} {:>8.2} ns a row", best * 1e9 / rows as f64);
     result
 }
 
@@ -84,9 +86,11 @@ fn measure<T>(what: &str, times: usize, mut work: impl FnMut() -> T) -> T {
 #[ignore = "a measurement"]
 fn columns_speed() {
     for (unit, name) in [(1, "ms"), (1_000, "s")] {
-        let block = sort_rows(rows(unit), &mut |_, _| Ok(std::cmp::Ordering::Equal)).expect("sorts");
-        let segment =
-            measure(&format!("encode a segment ({name})"), 1, || segment::encode(&block)).expect("encodes");
+        let block = sort_rows(rows(SEGMENT_CUSTOMERS, unit), &mut |_, _| Ok(std::cmp::Ordering::Equal))
+            .expect("sorts");
+        let count = block.rows();
+        let segment = measure(&format!("encode a segment ({name})"), count, 3, || segment::encode(&block))
+            .expect("encodes");
         println!("    {:.2} bytes a row", segment.body.len() as f64 / block.rows() as f64);
         let header = SegmentHeader::decode(&segment.header).expect("has a header");
         let bytes = |part| {
@@ -95,9 +99,11 @@ fn columns_speed() {
         };
         let journeys =
             || header.decode_journeys(bytes(Part::Customers), bytes(Part::Offsets)).expect("decodes");
-        let (_, offsets) = measure("decode customers and offsets", 20, journeys);
+        let (_, offsets) = measure("decode customers and offsets", count, 20, journeys);
         println!("    times: {:.2} bytes a row", bytes(Part::Times).len() as f64 / block.rows() as f64);
-        measure("decode times", 20, || header.decode_times(bytes(Part::Times), &offsets).expect("decodes"));
+        measure("decode times", count, 20, || {
+            header.decode_times(bytes(Part::Times), &offsets).expect("decodes")
+        });
         for (attr, what) in [
             (AttrId(0), "decode codes of 5 symbols"),
             (AttrId(2), "decode codes of 400 symbols"),
@@ -108,19 +114,20 @@ fn columns_speed() {
         ] {
             let bytes = bytes(Part::Attr(attr));
             println!("    {:.2} bytes a row", bytes.len() as f64 / block.rows() as f64);
-            measure(what, 20, || header.decode_column(attr, bytes).expect("decodes"));
+            measure(what, count, 20, || header.decode_column(attr, bytes).expect("decodes"));
         }
     }
-    let mut shuffled = rows(1_000);
+    let count = (RANGE_CUSTOMERS * JOURNEY) as usize;
+    let mut shuffled = rows(RANGE_CUSTOMERS, 1_000);
     let mut noise = Noise(7);
     shuffled
         .customers
         .iter_mut()
-        .for_each(|customer| *customer = (noise.next() % u64::from(CUSTOMERS)) as u32);
+        .for_each(|customer| *customer = (noise.next() % u64::from(RANGE_CUSTOMERS)) as u32);
     let sort = || sort_rows(shuffled.clone(), &mut |_, _| Ok(std::cmp::Ordering::Equal)).expect("sorts");
-    measure("clone and sort rows", 1, sort);
+    measure("clone and sort rows", count, 1, sort);
     let block = sort();
-    measure("index a range", 2, || {
+    measure("index a range", count, 2, || {
         let mut builder = IndexBuilder::new(0);
         builder.add(&block).expect("adds");
         builder.finish().expect("finishes")
@@ -135,7 +142,7 @@ fn columns_speed() {
         sort_rows(part, &mut |_, _| Ok(std::cmp::Ordering::Equal)).expect("sorts")
     };
     let parts = [half(odd), half(even)];
-    let merged = measure("merge two halves, row by row", 1, || {
+    let merged = measure("merge two halves, row by row", count, 1, || {
         merge(&parts, &mut |_, _| Ok(std::cmp::Ordering::Equal))
     });
     assert_eq!(merged.expect("merges").rows(), block.rows());

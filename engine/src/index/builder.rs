@@ -22,6 +22,9 @@ pub struct IndexBuilder {
     months: BTreeMap<i32, Members>,
 }
 
+/// From here on it is quicker to set bits than to insert customers.
+const DENSE_MEMBERS: usize = 1_024;
+
 /// Customers, as their places in the range; ascending inside a block.
 type Members = Vec<u16>;
 
@@ -91,39 +94,34 @@ impl IndexBuilder {
         offsets: &[u32],
         members: &[u16],
     ) -> Result<()> {
-        // A counter a code. A stamp tells whose count it holds, so that none is ever cleared.
-        struct Counter {
-            stamp: u32,
-            count: usize,
-            levels: [Members; 3],
-        }
-        let mut counters: Vec<Counter> = (0..dictionary.len())
-            .map(|_| Counter { stamp: 0, count: 0, levels: Default::default() })
-            .collect();
+        // What a symbol came to for the customer at hand: below, how often (at most
+        // three times); above, which customer, so that no count is ever cleared.
+        let mut counts = vec![0_u32; dictionary.len()];
+        let mut levels: [Vec<Members>; 3] = Default::default();
+        levels.iter_mut().for_each(|level| level.resize_with(dictionary.len(), Members::new));
         for (stamp, ((&start, &end), &member)) in
-            (1..).zip(offsets.iter().zip(offsets.iter().skip(1)).zip(members))
+            (1_u32..).zip(offsets.iter().zip(offsets.iter().skip(1)).zip(members))
         {
             for &code in codes.get(start as usize..end as usize).unwrap_or_default() {
                 let Some(entry) = code.checked_sub(1) else { continue };
-                let Some(counter) = counters.get_mut(entry as usize) else {
+                let Some(held) = counts.get_mut(entry as usize) else {
                     return Err(Error::invalid("a column has a code without an entry in its dictionary"));
                 };
-                if counter.stamp != stamp {
-                    counter.stamp = stamp;
-                    counter.count = 0;
-                }
-                if let Some(level) = counter.levels.get_mut(counter.count) {
+                let count = if *held >> 2 == stamp { *held & 3 } else { 0 };
+                let level = levels.get_mut(count as usize).and_then(|level| level.get_mut(entry as usize));
+                if let Some(level) = level {
                     level.push(member);
-                    counter.count += 1;
+                    *held = stamp << 2 | (count + 1);
                 }
             }
         }
-        for (&symbol, counter) in dictionary.iter().zip(counters) {
-            if counter.levels.iter().all(Vec::is_empty) {
+        let [first, second, third] = levels;
+        for (((&symbol, first), second), third) in dictionary.iter().zip(first).zip(second).zip(third) {
+            if first.is_empty() {
                 continue;
             }
             let all = self.symbols.entry((attr, symbol)).or_default();
-            for (all, mut level) in all.iter_mut().zip(counter.levels) {
+            for (all, mut level) in all.iter_mut().zip([first, second, third]) {
                 if all.is_empty() {
                     *all = level;
                 } else {
@@ -195,12 +193,22 @@ fn put_bitmap(base: u32, mut members: Members, out: &mut Vec<u8>) -> Result<u32>
     if members.is_empty() {
         return Ok(0);
     }
-    // Blocks may come in any order.
-    if !members.is_sorted() {
-        members.sort_unstable();
-    }
     let mut bitmap = RoaringBitmap::new();
-    bitmap.extend(members.into_iter().map(|member| base + u32::from(member)));
+    if members.len() > DENSE_MEMBERS {
+        let mut bits = vec![0_u8; RANGE_CUSTOMERS as usize / 8];
+        for member in members {
+            if let Some(byte) = bits.get_mut(usize::from(member / 8)) {
+                *byte |= 1 << (member % 8);
+            }
+        }
+        bitmap = RoaringBitmap::from_lsb0_bytes(base, &bits);
+    } else {
+        // Blocks may come in any order.
+        if !members.is_sorted() {
+            members.sort_unstable();
+        }
+        bitmap.extend(members.into_iter().map(|member| base + u32::from(member)));
+    }
     bitmap.optimize();
     let start = out.len();
     bitmap

@@ -192,3 +192,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_customers_and_few() {
+    let first = u32::MAX - (RANGE_CUSTOMERS - 1);
+    for step in [1_u32, 3, 63, 64, 65, 2_000] {
+        let journeys: Journeys = (0..RANGE_CUSTOMERS)
+            .step_by(step as usize)
+            .map(|member| (first + member, vec![(0, Some(1))]))
+            .collect();
+        let reader = open(index(65_535, &[block(&journeys)]));
+        check_levels(&reader.at_least(ATTR, 1).expect("reads"), &journeys, 1);
+    }
+}
+
+/// What format 1 wrote, for ever readable.
+const FORMAT_1: &str = "\
+    544c49580100000001000000020000000200000003000100040000000000000012000000000000000000000003000200\
+    0900000012000000120000000000000000000000585c00002400000012000000595c00003600000012000000aa9fb9e3\
+    deb6a1823a30000001000000010000001000000001003a30000001000000010000001000000004003a30000001000000\
+    010000001000000001003a3000000100000001000000100000000400";
+
+#[test]
+fn reads_what_format_1_wrote() {
+    let journeys: Journeys =
+        vec![(65_537, vec![(0, Some(4)), (1, Some(4))]), (65_540, vec![(2_678_400_000, Some(9))])];
+    let bytes = index(1, &[block(&journeys)]);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, FORMAT_1);
+    let digits: Vec<u8> =
+        FORMAT_1.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    let reader = open(bytes);
+    check_levels(&reader.at_least(ATTR, 4).expect("reads"), &journeys, 4);
+    check_levels(&reader.at_least(ATTR, 9).expect("reads"), &journeys, 9);
+    assert_eq!(reader.months(), 1970 * 12..1970 * 12 + 2);
+}

@@ -142,7 +142,7 @@ fn gather_column(attr: AttrId, parts: &[Option<&Column>], runs: &[Run]) -> Resul
             });
             Column::Float { values: gather_values(&values, runs, 0.0), valid: gather_valid(&valid, runs) }
         }
-        _ => gather_strings(&columns, runs),
+        _ => gather_strings(&columns, runs)?,
     })
 }
 
@@ -179,7 +179,20 @@ fn gather_symbols(parts: &[Option<&Column>], runs: &[Run]) -> Column {
     Column::Symbol { codes: gather_codes(&codes, &translations, runs), dictionary }
 }
 
-fn gather_strings(parts: &[Option<&Column>], runs: &[Run]) -> Column {
+fn gather_strings(parts: &[Option<&Column>], runs: &[Run]) -> Result<Column> {
+    let text_bytes = |part: &&Column| match part {
+        Column::Str { dictionary, .. } => dictionary.text_bytes() as u64,
+        _ => 0,
+    };
+    // Places in the text of a dictionary are of 32 bits.
+    let bytes: u64 = parts.iter().flatten().map(text_bytes).sum();
+    if bytes > u64::from(u32::MAX) {
+        return Err(Error::Limit {
+            what: "bytes of text in one attribute of what is put together",
+            value: bytes,
+            limit: u64::from(u32::MAX),
+        });
+    }
     let mut table = StringTable::default();
     let mut all_codes = Vec::with_capacity(parts.len());
     let mut translations = Vec::with_capacity(parts.len());
@@ -194,7 +207,7 @@ fn gather_strings(parts: &[Option<&Column>], runs: &[Run]) -> Column {
         translations.push(translation);
     }
     let codes = gather_codes(&all_codes, &translations, runs);
-    Column::Str { codes, dictionary: table.strings().clone() }
+    Ok(Column::Str { codes, dictionary: table.strings().clone() })
 }
 
 /// The columns of the parts one after another; part `i` has `rows[i]` rows.
