@@ -164,6 +164,11 @@ impl<'a> Env<'a> {
         Ok(())
     }
 
+    /// Counts bytes that are held no more.
+    pub(crate) fn release(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Takes out the place of an overflow, where one was noted.
     pub(crate) fn take_overflow(&self) -> Option<Span> {
         let place = self.overflow.swap(u64::MAX, Ordering::Relaxed);

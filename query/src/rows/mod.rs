@@ -1,6 +1,7 @@
 //! Rows: what a journey operator emits, and what the relational tail makes of them.
 
 mod accumulate;
+mod aggregate;
 mod arithmetic;
 mod batch;
 mod calendar;
