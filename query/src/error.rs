@@ -1,6 +1,6 @@
 //! Why a query has no answer.
 
-use crate::diagnostics::{Diagnostic, Severity};
+use crate::diagnostics::{Diagnostic, Severity, render};
 use crate::rows::QueryLimit;
 
 /// Why a query has no answer. `Display` renders it for the person who asked,
@@ -46,13 +46,8 @@ impl std::fmt::Display for QueryError {
             Self::Engine(error) => error.fmt(f),
             Self::Query { text, diagnostics } => {
                 let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
-                for (place, found) in errors.enumerate() {
-                    if place > 0 {
-                        writeln!(f)?;
-                    }
-                    f.write_str(found.render(text).trim_end())?;
-                }
-                Ok(())
+                let errors: Vec<Diagnostic> = errors.cloned().collect();
+                f.write_str(render(&errors, text, false).trim_end())
             }
         }
     }

@@ -420,9 +420,17 @@ impl Operator {
 }
 
 impl Phase {
+    /// The columns of the operator's rows that somebody reads.
+    pub(crate) fn needed(&self) -> Vec<bool> {
+        let needed = self.tail.needed();
+        // Nobody sees the values of rows that only stand for customers or members.
+        let unseen = self.then != Then::Answer && !self.tail.has_stages();
+        if unseen { vec![false; needed.len()] } else { needed }
+    }
+
     /// Everything that is read for it, ascending.
     pub(crate) fn reads(&self) -> Vec<AttrId> {
-        let mut reads = self.operator.reads(&self.tail.needed());
+        let mut reads = self.operator.reads(&self.needed());
         self.stages.iter().for_each(|stage| stage.reads(&mut reads));
         reads.retain(|attr| attribute(usize::from(attr.0)).is_some());
         reads.sort_unstable();

@@ -28,8 +28,10 @@ use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
 pub(crate) use compile::{Column, Scope, compile, compile_predicate, unknown_column, unknown_value};
 pub(crate) use env::{Env, Names, QueryLimit};
+pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
 pub(crate) use literal::{count_of, duration_of, from_value, instant_of, int_of, literal, text_of};
+pub(crate) use quantile::around;
 pub(crate) use tail::{Partial, Tail};
 
 /// The type of a column of rows.

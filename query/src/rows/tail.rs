@@ -211,6 +211,11 @@ impl Tail {
         stages.fold(read, |read, (stage, width)| stage.reads(read, *width))
     }
 
+    /// Whether it does anything at all.
+    pub(crate) fn has_stages(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
     /// Whether input rows must come with the customers behind them.
     pub(crate) fn needs_sets(&self) -> bool {
         self.want_sets || self.stages.iter().any(|stage| matches!(stage, Stage::Customers))
