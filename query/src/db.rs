@@ -63,8 +63,8 @@ impl Db {
         params: &Params,
         options: &QueryOptions,
     ) -> Result<Answer, QueryError> {
-        let statement = parse(text)
-            .map_err(|diagnostics| QueryError::Query { text: text.to_owned(), diagnostics })?;
+        let statement =
+            parse(text).map_err(|diagnostics| QueryError::Query { text: text.to_owned(), diagnostics })?;
         execute_with(&self.engine, &statement, params, text, options)
     }
 

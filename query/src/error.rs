@@ -34,7 +34,11 @@ impl QueryError {
             (None, QueryLimit::Store(error)) => Self::Engine(error),
             (None, other) => Self::Query {
                 text: text.to_owned(),
-                diagnostics: vec![Diagnostic::error("E390", crate::syntax::ast::Span::default(), other.to_string())],
+                diagnostics: vec![Diagnostic::error(
+                    "E390",
+                    crate::syntax::ast::Span::default(),
+                    other.to_string(),
+                )],
             },
         }
     }

@@ -81,7 +81,9 @@ fn explain(
         Then::Answer | Then::Customers => {}
         Then::Save(name) => line("SAVE COHORT", format!("{name}: not saved by EXPLAIN"), None),
         Then::Journeys(Part::Whole) => line("JOURNEYS", "of the customers behind the rows".to_owned(), None),
-        Then::Journeys(Part::Before) => line("JOURNEYS", "before each row's first interaction".to_owned(), None),
+        Then::Journeys(Part::Before) => {
+            line("JOURNEYS", "before each row's first interaction".to_owned(), None)
+        }
         Then::Journeys(Part::After) => line("JOURNEYS", "after each row's last interaction".to_owned(), None),
         Then::Members => line("INTERACTIONS", "the rows' members".to_owned(), None),
     }

@@ -114,7 +114,9 @@ impl Run<'_> {
         let (query, explained) = match statement {
             Statement::Query(query) => (query, false),
             Statement::Explain(query) => (query, true),
-            Statement::Profile(query) => return Err(self.refused(not_yet("PROFILE", first_word(query, self.text)))),
+            Statement::Profile(query) => {
+                return Err(self.refused(not_yet("PROFILE", first_word(query, self.text))));
+            }
             Statement::WhyNot { query, .. } => {
                 return Err(self.refused(not_yet("WHY NOT", first_word(query, self.text))));
             }
@@ -223,9 +225,10 @@ impl Run<'_> {
         let units = units_with(snapshot, wanted.as_ref());
         let reads = phase.reads();
         let needed = phase.needed();
-        let threads = self.options.threads.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
-        });
+        let threads = self
+            .options
+            .threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
         let unit_work = |matcher: &mut Option<Matcher>, unit: usize| {
             self.check()?;
             let mut passed = Passed::default();
@@ -238,7 +241,8 @@ impl Run<'_> {
             Operator::Funnel(funnel) => Some(funnel.matcher()),
             _ => None,
         };
-        let (mut partials, mut counts, mut cells) = (Vec::new(), FunnelCounts::default(), MapCells::default());
+        let (mut partials, mut counts, mut cells) =
+            (Vec::new(), FunnelCounts::default(), MapCells::default());
         let (mut failure, mut passed) = (None, Passed::default());
         in_order(&units, threads.clamp(1, THREADS_MAX), state, unit_work, |result| match result {
             Err(error) => {
@@ -464,3 +468,6 @@ fn first_word(query: &Query, text: &str) -> Span {
     }
     query.span
 }
+
+#[cfg(test)]
+mod tests;

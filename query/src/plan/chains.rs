@@ -75,7 +75,8 @@ impl ChainsOperator {
         let before = sink.len();
         let attributes: Vec<_> = chains.same.iter().filter_map(|name| named(schema, name, sink)).collect();
         if chains.same.len() > KEYS_MAX {
-            let message = format!("CHAINS takes at most {KEYS_MAX} keys, and these are {}", chains.same.len());
+            let message =
+                format!("CHAINS takes at most {KEYS_MAX} keys, and these are {}", chains.same.len());
             sink.push(Diagnostic::error("E406", keyword, message).label("too many keys"));
         }
         let gap = match &chains.gap {
@@ -123,9 +124,12 @@ impl ChainsOperator {
         operator.column("ended", RowType::Time, Field::Ended, None);
         operator.column("span", RowType::Duration, Field::Span, None);
         operator.column("contacts", RowType::Int, Field::Contacts, None);
-        for (name, role) in
-            [("channels", Role::Channel), ("kinds", Role::Kind), ("agents", Role::Agent), ("cases", Role::Case)]
-        {
+        for (name, role) in [
+            ("channels", Role::Channel),
+            ("kinds", Role::Kind),
+            ("agents", Role::Agent),
+            ("cases", Role::Case),
+        ] {
             let attribute = schema.role(role);
             let item = attribute.map_or(RowType::Text, |attribute| row_type(attribute.ty));
             let field = Field::Values(attribute.map(|attribute| attribute.id));
@@ -350,7 +354,10 @@ impl ChainsOperator {
             Field::Public => Cell::Null,
             Field::Open => Cell::Bool(
                 self.right_edge <= ended.saturating_add(self.rule.gap)
-                    && self.rule.within.is_none_or(|within| self.right_edge <= started.saturating_add(within)),
+                    && self
+                        .rule
+                        .within
+                        .is_none_or(|within| self.right_edge <= started.saturating_add(within)),
             ),
         }
     }

@@ -335,12 +335,14 @@ fn misplaced(op: &Op) -> Diagnostic {
             ("this stands directly after FUNNEL", "write `FUNNEL … |> DROPPED AT 2`")
         }
         OpKind::SaveCohort(_) => ("SAVE COHORT ends a query", "write it last, once"),
-        OpKind::Journeys(_) => {
-            ("JOURNEYS turns rows into journeys, and these are journeys", "leave it out, or write it after rows")
-        }
-        OpKind::During(_) | OpKind::For(_) | OpKind::AsOf(_) => {
-            ("this works on journeys, and these are rows", "write it before the operator that makes rows, or after `|> JOURNEYS`")
-        }
+        OpKind::Journeys(_) => (
+            "JOURNEYS turns rows into journeys, and these are journeys",
+            "leave it out, or write it after rows",
+        ),
+        OpKind::During(_) | OpKind::For(_) | OpKind::AsOf(_) => (
+            "this works on journeys, and these are rows",
+            "write it before the operator that makes rows, or after `|> JOURNEYS`",
+        ),
         OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) => {
             ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it")
         }

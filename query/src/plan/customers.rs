@@ -26,9 +26,16 @@ pub(crate) enum Customers {
     Or(Box<Customers>, Box<Customers>),
     Not(Box<Customers>),
     /// At least so many interactions in sight that satisfy it.
-    Has { filter: StepFilter, at_least: usize, no: bool },
+    Has {
+        filter: StepFilter,
+        at_least: usize,
+        no: bool,
+    },
     /// Exactly these, whatever flows.
-    These { customers: RoaringBitmap, what: String },
+    These {
+        customers: RoaringBitmap,
+        what: String,
+    },
     /// Those behind the rows of a query, which has not run yet.
     Behind(Box<super::compile::Plan>),
     /// An expression over the customer's attributes.
@@ -76,16 +83,14 @@ impl Customers {
                 }
                 Self::These { customers: found.into_iter().collect(), what: format!("customer {text}") }
             }
-            ForExpr::Cohort(name) => {
-                match planner.engine(planner.snapshot.cohort(&name.text))? {
-                    Some(customers) => Self::These { customers, what: format!("cohort {name}") },
-                    None => {
-                        let known = planner.snapshot.cohorts();
-                        planner.sink.push(unknown_cohort(name, &known));
-                        return None;
-                    }
+            ForExpr::Cohort(name) => match planner.engine(planner.snapshot.cohort(&name.text))? {
+                Some(customers) => Self::These { customers, what: format!("cohort {name}") },
+                None => {
+                    let known = planner.snapshot.cohorts();
+                    planner.sink.push(unknown_cohort(name, &known));
+                    return None;
                 }
-            }
+            },
             ForExpr::In(query, _) => Self::Behind(Box::new(planner.subquery(query, Ends::Customers)?)),
             ForExpr::Attributes(expr) => Self::Attributes(over_customers(expr, env, &mut planner.sink)?),
         })
@@ -139,7 +144,10 @@ impl Customers {
     }
 
     /// At least the customers for whom it can hold; `None` for all.
-    pub(crate) fn candidates(&self, snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
+    pub(crate) fn candidates(
+        &self,
+        snapshot: &Snapshot,
+    ) -> throughline_engine::Result<Option<RoaringBitmap>> {
         Ok(match self {
             Self::And(a, b) => match (a.candidates(snapshot)?, b.candidates(snapshot)?) {
                 (Some(a), Some(b)) => Some(a & b),
@@ -223,7 +231,9 @@ fn unknown_cohort(name: &Name, known: &[String]) -> Diagnostic {
         [] => "none is saved; `|> SAVE COHORT name` at the end of a query saves one".to_owned(),
         _ => format!("there are: {}", known.join(", ")),
     });
-    Diagnostic::error("E413", name.span, format!("there is no cohort `{name}`")).label("unknown cohort").help(help)
+    Diagnostic::error("E413", name.span, format!("there is no cohort `{name}`"))
+        .label("unknown cohort")
+        .help(help)
 }
 
 fn has_filter(what: &HasWhat, span: Span, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<StepFilter> {

@@ -92,7 +92,8 @@ impl FunnelOperator {
         };
         let elements = &funnel.pattern.elements;
         if elements.is_empty() || elements.len() > FUNNEL_STEPS_MAX {
-            let message = format!("FUNNEL takes 1 to {FUNNEL_STEPS_MAX} steps, and these are {}", elements.len());
+            let message =
+                format!("FUNNEL takes 1 to {FUNNEL_STEPS_MAX} steps, and these are {}", elements.len());
             sink.push(Diagnostic::error("E404", keyword, message).label("too many or too few steps"));
             return None;
         }
@@ -103,7 +104,8 @@ impl FunnelOperator {
                 _ => None,
             })
             .collect();
-        let names: Vec<&str> = steps.iter().filter_map(|step| Some(step.name.as_ref()?.text.as_str())).collect();
+        let names: Vec<&str> =
+            steps.iter().filter_map(|step| Some(step.name.as_ref()?.text.as_str())).collect();
         let compiled: Vec<Option<StepFilter>> =
             steps.iter().map(|step| compile_step(step, labels.as_ref(), &names, env, sink)).collect();
         let edges: Vec<Bounds> =
@@ -340,7 +342,8 @@ impl FunnelOperator {
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); COLUMNS.len()];
         let mut sets = Vec::with_capacity(counts.len());
         let first = reached.first().copied().unwrap_or(0);
-        let rate = |part: u64, of: u64| if of == 0 { Cell::Null } else { Cell::Float(part as f64 / of as f64) };
+        let rate =
+            |part: u64, of: u64| if of == 0 { Cell::Null } else { Cell::Float(part as f64 / of as f64) };
         let count = |number: u64| Cell::Int(number as i64);
         for (place, (step, mine)) in self.steps.iter().zip(&mut counts).enumerate() {
             let previous = place.checked_sub(1).and_then(|before| reached.get(before)).copied();
@@ -479,7 +482,10 @@ fn bounds_of(edge: &ast::Edge, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<
     if let (Some(low), Some(high), Some(span)) = (bounds.low, bounds.high, written)
         && low > high
     {
-        sink.push(Diagnostic::error("E409", span, "no gap is within these bounds").label("the least is over the most"));
+        sink.push(
+            Diagnostic::error("E409", span, "no gap is within these bounds")
+                .label("the least is over the most"),
+        );
         return None;
     }
     Some(bounds)

@@ -73,7 +73,9 @@ impl Scope for InteractionScope<'_> {
                 format!("there is nothing called `{qualifier}` here"),
             )
             .label("unknown name")
-            .help(format!("write `{name}` for the interaction's own, `customer.{name}` for the customer's")));
+            .help(format!(
+                "write `{name}` for the interaction's own, `customer.{name}` for the customer's"
+            )));
         }
         if let Some(attribute) = self.schema.find(Subject::Interaction, &name.text) {
             return Ok(ScopeColumn {
@@ -91,7 +93,8 @@ impl Scope for InteractionScope<'_> {
     }
 
     fn known_names(&self) -> Vec<String> {
-        let own = self.schema.attributes().iter().filter(|attribute| attribute.subject == Subject::Interaction);
+        let own =
+            self.schema.attributes().iter().filter(|attribute| attribute.subject == Subject::Interaction);
         ["customer", "at"].map(str::to_owned).into_iter().chain(own.map(|own| own.name.clone())).collect()
     }
 }

@@ -239,7 +239,8 @@ impl MapOperator {
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.schema.columns.len()];
         let mut sets = Vec::with_capacity(cells.len());
         let len = cells.len();
-        let share = |part: u64, of: u64| if of == 0 { Cell::Null } else { Cell::Float(part as f64 / of as f64) };
+        let share =
+            |part: u64, of: u64| if of == 0 { Cell::Null } else { Cell::Float(part as f64 / of as f64) };
         let count = |number: u64| Cell::Int(number as i64);
         for (key, cell) in cells {
             let customers = cell.customers.len();
@@ -257,7 +258,10 @@ impl MapOperator {
                 Cell::Time(cell.first),
                 Cell::Time(cell.last),
             ];
-            columns.iter_mut().zip(key.into_iter().chain(measures)).for_each(|(column, cell)| column.push(cell));
+            columns
+                .iter_mut()
+                .zip(key.into_iter().chain(measures))
+                .for_each(|(column, cell)| column.push(cell));
             sets.push(cell.customers);
         }
         RowBatch { len, columns, sets: Sets::Many(sets), members: None }

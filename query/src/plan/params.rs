@@ -17,7 +17,8 @@ pub(crate) fn superfluous(query: &Query, params: &Params) -> Vec<Diagnostic> {
     let used = names_in(&format(&Statement::Query(query.clone())));
     let unused = params.keys().filter(|name| !used.contains(*name));
     let finding = |name: &String| {
-        let found = Diagnostic::error("E307", Span::default(), format!("the query has no parameter `${name}`"));
+        let found =
+            Diagnostic::error("E307", Span::default(), format!("the query has no parameter `${name}`"));
         match did_you_mean(&nearest(name, used.iter().map(String::as_str))) {
             Some(question) => found.help(question),
             None => found,

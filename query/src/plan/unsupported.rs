@@ -1,9 +1,7 @@
 //! What parses and has no operator yet: an error with its place, never silence.
 
 use crate::diagnostics::Diagnostic;
-use crate::syntax::ast::{
-    At, Condition, Count, ElementKind, Funnel, Op, OpKind, Pattern, Span,
-};
+use crate::syntax::ast::{At, Condition, Count, ElementKind, Funnel, Op, OpKind, Pattern, Span};
 
 /// `not supported yet: what`
 pub(crate) fn not_yet(what: &str, span: Span) -> Diagnostic {
