@@ -7,10 +7,12 @@ use serde::de::DeserializeOwned;
 use throughline_engine::AttrId;
 
 use crate::diagnostics::Diagnostic;
-use crate::rows::env::{Env, QueryLimit};
-use crate::rows::{Cell, RowBatch, RowColumn, RowSchema};
+use crate::rows::env::Env;
+use crate::rows::{Cell, RowBatch};
 use crate::value::Value;
 
+pub use crate::rows::env::QueryLimit;
+pub use crate::rows::{RowColumn, RowSchema, RowType};
 pub use row::RowError;
 
 mod row;
@@ -162,7 +164,6 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::rows::RowType;
 
     fn answer() -> Answer {
         let columns = [

@@ -78,7 +78,6 @@ impl<'de> Deserializer<'de> for Row<'_> {
         self.deserialize_seq(visitor)
     }
 
-    /// A struct around one value is that value, where there is one column.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,

@@ -21,6 +21,11 @@ mod tail;
 mod naming;
 pub(crate) mod nearest;
 
+#[cfg(test)]
+mod expr_tests;
+#[cfg(test)]
+mod sample;
+
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;

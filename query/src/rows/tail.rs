@@ -65,10 +65,10 @@ enum State {
 }
 
 /// The columns of rows, as names.
-struct RowScope<'a> {
-    schema: &'a RowSchema,
-    attrs: &'a [Option<AttrId>],
-    env: &'a Env<'a>,
+pub(super) struct RowScope<'a> {
+    pub(super) schema: &'a RowSchema,
+    pub(super) attrs: &'a [Option<AttrId>],
+    pub(super) env: &'a Env<'a>,
 }
 
 impl Scope for RowScope<'_> {
