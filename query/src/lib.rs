@@ -6,7 +6,7 @@ pub mod answer;
 pub mod diagnostics;
 pub mod limits;
 pub mod syntax;
-pub mod value;
 pub mod time;
+pub mod value;
 
 mod rows;

@@ -182,7 +182,9 @@ impl<'de> Deserializer<'de> for Field<'_> {
                 let text: StrDeserializer<'_, RowError> = text.as_ref().into_deserializer();
                 text.deserialize_enum(name, variants, visitor)
             }
-            other => Err(RowError::custom(format!("{} where one of {variants:?} is wanted", other.type_name()))),
+            other => {
+                Err(RowError::custom(format!("{} where one of {variants:?} is wanted", other.type_name())))
+            }
         }
     }
 
