@@ -135,9 +135,7 @@ impl State {
     /// Makes room for `groups` groups.
     pub(super) fn grow(&mut self, groups: usize) {
         match self {
-            Self::Counts(states) | Self::Distinct(_, states) | Self::DistinctPairs(_, states) => {
-                states.resize(groups, 0)
-            }
+            Self::Counts(states) | Self::Distinct(_, states) => states.resize(groups, 0),
             Self::Customers(states) => states.resize_with(groups, RoaringBitmap::new),
             Self::Pairs(states) => states.resize_with(groups, RoaringTreemap::new),
             Self::Whole(states) => states.resize(groups, (0, 0)),
