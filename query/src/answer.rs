@@ -7,10 +7,12 @@ use serde::de::DeserializeOwned;
 use throughline_engine::AttrId;
 
 use crate::diagnostics::Diagnostic;
-use crate::rows::env::{Env, QueryLimit};
-use crate::rows::{Cell, RowBatch, RowColumn, RowSchema};
+use crate::rows::env::Env;
+use crate::rows::{Cell, RowBatch};
 use crate::value::Value;
 
+pub use crate::rows::env::QueryLimit;
+pub use crate::rows::{RowColumn, RowSchema, RowType};
 pub use row::RowError;
 
 mod row;
@@ -162,7 +164,6 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::rows::RowType;
 
     fn answer() -> Answer {
         let columns = [
@@ -184,7 +185,10 @@ mod tests {
                 fcr.into(),
             ]
         };
-        Answer::new(RowSchema { columns }, vec![row("billing", 90_000, None), row("login", 1_500, Some(true))])
+        Answer::new(
+            RowSchema { columns },
+            vec![row("billing", 90_000, None), row("login", 1_500, Some(true))],
+        )
     }
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -210,7 +214,14 @@ mod tests {
         let at = || "1970-01-01T00:00:00Z".to_owned();
         let expected = vec![
             Typed { topic: Topic::Billing, customers: 3, span: 90.0, at: at(), agents: agents(), fcr: None },
-            Typed { topic: Topic::Login, customers: 3, span: 1.5, at: at(), agents: agents(), fcr: Some(true) },
+            Typed {
+                topic: Topic::Login,
+                customers: 3,
+                span: 1.5,
+                at: at(),
+                agents: agents(),
+                fcr: Some(true),
+            },
         ];
         assert_eq!(answer().into_structs::<Typed>(), Ok(expected));
     }

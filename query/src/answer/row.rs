@@ -78,7 +78,6 @@ impl<'de> Deserializer<'de> for Row<'_> {
         self.deserialize_seq(visitor)
     }
 
-    /// A struct around one value is that value, where there is one column.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -183,7 +182,9 @@ impl<'de> Deserializer<'de> for Field<'_> {
                 let text: StrDeserializer<'_, RowError> = text.as_ref().into_deserializer();
                 text.deserialize_enum(name, variants, visitor)
             }
-            other => Err(RowError::custom(format!("{} where one of {variants:?} is wanted", other.type_name()))),
+            other => {
+                Err(RowError::custom(format!("{} where one of {variants:?} is wanted", other.type_name())))
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The state of one aggregate over all groups.
 
-use roaring::RoaringBitmap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 
 use super::arithmetic::rounded;
 use super::cell::order;
@@ -49,6 +49,9 @@ pub(super) enum State {
     Customers(Vec<RoaringBitmap>),
     /// Tuples of (group, values).
     Distinct(CellTable, Vec<u64>),
+    /// As `Distinct` for two columns of customers or symbols. The symbol is the
+    /// higher half of a number, so that each has one bitmap of customers.
+    Pairs(Vec<RoaringTreemap>),
     Whole(Vec<(i128, u64)>),
     Floats(Vec<(ExactSum, u64)>),
     Moments(Vec<(ExactSum, ExactSum, u64)>),
@@ -76,7 +79,13 @@ impl Cells for BatchRow<'_> {
 
 /// Calls `take` with the group and the value of every row where it is not NULL.
 /// A plain column is read in place.
-fn each(arg: Option<&Typed>, batch: &RowBatch, groups: &[u32], env: &Env, mut take: impl FnMut(usize, &Cell)) {
+fn each(
+    arg: Option<&Typed>,
+    batch: &RowBatch,
+    groups: &[u32],
+    env: &Env,
+    mut take: impl FnMut(usize, &Cell),
+) {
     let Some(arg) = arg else { return };
     if let Some(slot) = arg.slot() {
         let column = batch.columns.get(slot).map_or(&[][..], Vec::as_slice);
@@ -109,9 +118,8 @@ impl State {
         match aggregated.function {
             Function::Rows | Function::Count => Self::Counts(Vec::new()),
             Function::Distinct if customer => Self::Customers(Vec::new()),
-            Function::Distinct => {
-                Self::Distinct(CellTable::new(aggregated.args.len() + 1), Vec::new())
-            }
+            Function::Distinct if are_numbers(&aggregated.args) => Self::Pairs(Vec::new()),
+            Function::Distinct => Self::Distinct(CellTable::new(aggregated.args.len() + 1), Vec::new()),
             Function::Sum | Function::Avg if float => Self::Floats(Vec::new()),
             Function::Sum | Function::Avg => Self::Whole(Vec::new()),
             Function::Min | Function::Max => Self::Best(Vec::new()),
@@ -129,6 +137,7 @@ impl State {
         match self {
             Self::Counts(states) | Self::Distinct(_, states) => states.resize(groups, 0),
             Self::Customers(states) => states.resize_with(groups, RoaringBitmap::new),
+            Self::Pairs(states) => states.resize_with(groups, RoaringTreemap::new),
             Self::Whole(states) => states.resize(groups, (0, 0)),
             Self::Floats(states) => states.resize_with(groups, Default::default),
             Self::Moments(states) => states.resize_with(groups, Default::default),
@@ -172,15 +181,27 @@ impl State {
                     let row = BatchRow { columns: &batch.columns, row };
                     tuple.clear();
                     tuple.push(Cell::Int(group.into()));
-                    tuple.extend(what.args.iter().map(|arg| {
-                        arg.eval(&row, env).canonical(arg.attr.is_some(), env)
-                    }));
+                    tuple.extend(
+                        what.args.iter().map(|arg| arg.eval(&row, env).canonical(arg.attr.is_some(), env)),
+                    );
                     if tuple.iter().any(Cell::is_null) || !table.intern(&tuple).1 {
                         continue;
                     }
                     bytes += CellTable::tuple_bytes(&tuple);
                     if let Some(count) = counts.get_mut(group as usize) {
                         *count += 1;
+                    }
+                }
+            }
+            Self::Pairs(sets) => {
+                let [a, b] = what.args.as_slice() else { return 0 };
+                let (high, low) = if b.ty == RowType::Customer { (a, b) } else { (b, a) };
+                for (row, &group) in groups.iter().enumerate() {
+                    let row = BatchRow { columns: &batch.columns, row };
+                    if let (Some(high), Some(low)) = (number(high, &row, env), number(low, &row, env))
+                        && let Some(set) = sets.get_mut(group as usize)
+                    {
+                        bytes += 2 * u64::from(set.insert(u64::from(high) << 32 | u64::from(low)));
                     }
                 }
             }
@@ -259,9 +280,9 @@ impl State {
         }
         match (self, other) {
             (Self::Counts(into), Self::Counts(from)) => zip(into, from, map, |a, b| *a += b),
-            (Self::Customers(into), Self::Customers(from)) => zip(into, from, map, |a, b| {
-                if a.is_empty() { *a = b } else { *a |= b }
-            }),
+            (Self::Customers(into), Self::Customers(from)) => {
+                zip(into, from, map, |a, b| if a.is_empty() { *a = b } else { *a |= b })
+            }
             (Self::Distinct(table, counts), Self::Distinct(from, _)) => {
                 for number in 0..from.len() {
                     let Some((group, tuple)) = moved(from.get(number), map) else { continue };
@@ -271,6 +292,9 @@ impl State {
                         *count += 1;
                     }
                 }
+            }
+            (Self::Pairs(into), Self::Pairs(from)) => {
+                zip(into, from, map, |a, b| if a.is_empty() { *a = b } else { *a |= b });
             }
             (Self::Whole(into), Self::Whole(from)) => zip(into, from, map, |a, b| {
                 a.0 += b.0;
@@ -328,7 +352,9 @@ impl State {
     /// The denominator of a share.
     pub(super) fn denominator(&self, group: usize) -> Cell {
         match self {
-            Self::Share(shares) => shares.get(group).map_or(Cell::Null, |(_, known)| Cell::Int(*known as i64)),
+            Self::Share(shares) => {
+                shares.get(group).map_or(Cell::Null, |(_, known)| Cell::Int(*known as i64))
+            }
             _ => Cell::Null,
         }
     }
@@ -346,6 +372,7 @@ impl State {
         };
         Some(match self {
             Self::Counts(counts) | Self::Distinct(_, counts) => Cell::Int(*counts.get(group)? as i64),
+            Self::Pairs(sets) => Cell::Int(sets.get(group)?.len() as i64),
             Self::Customers(sets) => Cell::Int(sets.get(group)?.len() as i64),
             Self::Whole(sums) => {
                 let &(sum, count) = sums.get(group)?;
@@ -423,6 +450,18 @@ impl State {
             Self::Share(_) => 16,
             _ => 64,
         }) as u64
+    }
+}
+
+/// Whether the values of two arguments are equal exactly where their numbers are.
+fn are_numbers(args: &[Typed]) -> bool {
+    args.len() == 2 && args.iter().all(|arg| arg.ty == RowType::Customer || arg.attr.is_some())
+}
+
+fn number(arg: &Typed, row: &BatchRow<'_>, env: &Env) -> Option<u32> {
+    match arg.eval(row, env) {
+        Cell::Customer(number) | Cell::Symbol(_, number) => Some(number),
+        _ => None,
     }
 }
 

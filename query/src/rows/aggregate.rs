@@ -133,11 +133,13 @@ impl Aggregate {
             let output = compile(&rewritten, &groups, env, sink)?;
             add_column(&mut schema, item.alias.as_ref(), || default_name(&item.expr), &output, sink)?;
             let number = output.slot().and_then(|slot| slot.checked_sub(keys.len()));
-            let share = number.and_then(|number| found.get(number)).is_some_and(|a| a.function == Function::Share);
+            let share =
+                number.and_then(|number| found.get(number)).is_some_and(|a| a.function == Function::Share);
             outputs.push(output);
             if share && let Some(number) = number {
                 let of = Typed::from_slot(keys.len() + found.len() + number, RowType::Int, None);
-                let name = schema.columns.last().map(|column| format!("{}_of", column.name)).unwrap_or_default();
+                let name =
+                    schema.columns.last().map(|column| format!("{}_of", column.name)).unwrap_or_default();
                 add_column(&mut schema, None, || name, &of, sink)?;
                 outputs.push(of);
             }
@@ -257,8 +259,14 @@ impl Aggregate {
             .collect();
         let mut order: Vec<usize> = (0..resolved.len()).collect();
         order.sort_by(|&a, &b| {
-            let (Some(a), Some(b)) = (resolved.get(a), resolved.get(b)) else { return std::cmp::Ordering::Equal };
-            a.iter().zip(b).map(|(a, b)| super::cell::order(a, b, env)).find(|o| o.is_ne()).unwrap_or_else(|| 0.cmp(&0))
+            let (Some(a), Some(b)) = (resolved.get(a), resolved.get(b)) else {
+                return std::cmp::Ordering::Equal;
+            };
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| super::cell::order(a, b, env))
+                .find(|o| o.is_ne())
+                .unwrap_or_else(|| 0.cmp(&0))
         });
         let mut columns: Vec<Vec<Cell>> = vec![Vec::with_capacity(order.len()); self.outputs.len()];
         let mut sets = Vec::new();

@@ -154,7 +154,9 @@ impl Sets {
 
     fn into_bitmaps(self) -> Vec<RoaringBitmap> {
         match self {
-            Self::One(sets) => sets.into_iter().map(|customer| RoaringBitmap::from_iter([customer])).collect(),
+            Self::One(sets) => {
+                sets.into_iter().map(|customer| RoaringBitmap::from_iter([customer])).collect()
+            }
             Self::Many(sets) => sets,
         }
     }

@@ -15,9 +15,13 @@ impl Compiler<'_, '_> {
         let lower = name.text.to_ascii_lowercase();
         if AGGREGATES.contains(&lower.as_str()) {
             return self.fail(
-                Diagnostic::error("E304", span, format!("`{lower}` is an aggregate, and this is computed row by row"))
-                    .label("aggregate")
-                    .help("write it in `AGGREGATE … AS name`, and use the name after it"),
+                Diagnostic::error(
+                    "E304",
+                    span,
+                    format!("`{lower}` is an aggregate, and this is computed row by row"),
+                )
+                .label("aggregate")
+                .help("write it in `AGGREGATE … AS name`, and use the name after it"),
             );
         }
         if !FUNCTIONS.contains(&lower.as_str()) {
@@ -77,8 +81,12 @@ impl Compiler<'_, '_> {
                 if !matches!(what.ty, RowType::List(_) | RowType::Text | RowType::Null) {
                     let found = what.ty.name();
                     return self.fail(
-                        Diagnostic::error("E302", what.span, format!("size wants a list or text, not {found}"))
-                            .label(found),
+                        Diagnostic::error(
+                            "E302",
+                            what.span,
+                            format!("size wants a list or text, not {found}"),
+                        )
+                        .label(found),
                     );
                 }
                 Some(Typed::new(RowType::Int, span, Node::Call(Function::Size, vec![what])))
@@ -94,9 +102,13 @@ impl Compiler<'_, '_> {
                     _ => "upper(text)",
                 };
                 self.fail(
-                    Diagnostic::error("E305", span, format!("`{lower}` is called with {} arguments", args.len()))
-                        .label("wrong number of arguments")
-                        .help(format!("write `{usage}`")),
+                    Diagnostic::error(
+                        "E305",
+                        span,
+                        format!("`{lower}` is called with {} arguments", args.len()),
+                    )
+                    .label("wrong number of arguments")
+                    .help(format!("write `{usage}`")),
                 )
             }
         }

@@ -218,7 +218,10 @@ pub(crate) fn compare_int_float(int: i64, float: f64) -> Option<Ordering> {
         return Some(Ordering::Greater);
     }
     let whole = float.trunc();
-    Some(int.cmp(&(whole as i64)).then_with(|| 0.0_f64.partial_cmp(&(float - whole)).unwrap_or(Ordering::Equal)))
+    Some(
+        int.cmp(&(whole as i64))
+            .then_with(|| 0.0_f64.partial_cmp(&(float - whole)).unwrap_or(Ordering::Equal)),
+    )
 }
 
 /// A [canonical](Cell::canonical) cell with equality and a hash. NULL equals NULL.
@@ -246,7 +249,9 @@ impl Hash for Cell {
         match self {
             Self::Null => state.write_u64(0x9e37),
             Self::Bool(truth) => state.write_u64(1 + u64::from(*truth)),
-            Self::Int(number) | Self::Time(number) | Self::Duration(number) => state.write_u64(*number as u64),
+            Self::Int(number) | Self::Time(number) | Self::Duration(number) => {
+                state.write_u64(*number as u64)
+            }
             Self::Float(number) => state.write_u64(number.to_bits()),
             Self::Symbol(_, number) | Self::Customer(number) => state.write_u64(u64::from(*number)),
             Self::Str(text) => state.write(text.as_bytes()),

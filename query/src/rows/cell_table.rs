@@ -72,14 +72,17 @@ fn hash(tuple: &[Cell]) -> u64 {
     hasher.finish()
 }
 
-/// Multiply and fold the 128-bit product: two words a step, well mixed in all bits.
+/// Multiplies and folds the product of 128 bits: well mixed in all bits.
+fn mixed(word: u64) -> u64 {
+    let product = u128::from(word ^ 0x2d35_8dcc_aa6c_78a5) * u128::from(0x8bb8_4b93_962e_acc9_u64);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
 struct Folding(u64);
 
 impl Hasher for Folding {
     fn write_u64(&mut self, word: u64) {
-        let product =
-            u128::from(self.0 ^ word ^ 0x2d35_8dcc_aa6c_78a5).wrapping_mul(0x8bb8_4b93_962e_acc9_8bb8_4b93_962e_acc9);
-        self.0 = (product as u64) ^ ((product >> 64) as u64);
+        self.0 = mixed(self.0 ^ word);
     }
 
     fn write(&mut self, bytes: &[u8]) {

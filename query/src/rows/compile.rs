@@ -116,8 +116,12 @@ impl Compiler<'_, '_> {
                 if !x.ty.is_number() && !matches!(x.ty, RowType::Duration | RowType::Null) {
                     let found = x.ty.name();
                     return self.fail(
-                        Diagnostic::error("E302", span, format!("`-` wants a number or a duration, not {found}"))
-                            .label(found),
+                        Diagnostic::error(
+                            "E302",
+                            span,
+                            format!("`-` wants a number or a duration, not {found}"),
+                        )
+                        .label(found),
                     );
                 }
                 Typed::new(x.ty.clone(), span, Node::Negate(Box::new(x)))
@@ -132,9 +136,12 @@ impl Compiler<'_, '_> {
                 let (a, b) = (self.expr(a), self.expr(b));
                 let (a, b) = (a?, b?);
                 match op {
-                    BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
-                        self.comparison(*op, a, b, span)?
-                    }
+                    BinaryOp::Eq
+                    | BinaryOp::Ne
+                    | BinaryOp::Lt
+                    | BinaryOp::Le
+                    | BinaryOp::Gt
+                    | BinaryOp::Ge => self.comparison(*op, a, b, span)?,
                     _ => self.arithmetic(*op, a, b, span)?,
                 }
             }
@@ -161,7 +168,9 @@ impl Compiler<'_, '_> {
                 self.case(operand.as_deref(), branches, otherwise.as_deref(), span)?
             }
             ExprKind::Item(list, place) => self.item(list, place, span)?,
-            ExprKind::Call { name, distinct, star, args } => self.call(name, *distinct || *star, args, span)?,
+            ExprKind::Call { name, distinct, star, args } => {
+                self.call(name, *distinct || *star, args, span)?
+            }
         };
         self.fold(typed)
     }
@@ -215,7 +224,11 @@ impl Compiler<'_, '_> {
         let column = match self.env.snapshot.customer_column(attribute.id) {
             Ok(column) => column,
             Err(error) => {
-                return self.fail(Diagnostic::error("E391", span, format!("the store could not be read: {error}")));
+                return self.fail(Diagnostic::error(
+                    "E391",
+                    span,
+                    format!("the store could not be read: {error}"),
+                ));
             }
         };
         let attr = attribute.id;
@@ -276,7 +289,8 @@ impl Compiler<'_, '_> {
     fn mismatch<T>(&mut self, a: &Typed, b: &Typed, span: Span) -> Option<T> {
         let (left, right) = (a.ty.name(), b.ty.name());
         let mut diagnostic =
-            Diagnostic::error("E302", span, format!("{left} cannot be compared with {right}")).label("compared here");
+            Diagnostic::error("E302", span, format!("{left} cannot be compared with {right}"))
+                .label("compared here");
         diagnostic.labels.push((a.span, left));
         diagnostic.labels.push((b.span, right));
         if b.ty == RowType::Text && a.ty.is_number() {
@@ -334,9 +348,12 @@ impl Compiler<'_, '_> {
                     _ => "%",
                 };
                 let (left, right) = (a.ty.name(), b.ty.name());
-                let mut diagnostic =
-                    Diagnostic::error("E302", span, format!("there is no `{sign}` between {left} and {right}"))
-                        .label("calculated here");
+                let mut diagnostic = Diagnostic::error(
+                    "E302",
+                    span,
+                    format!("there is no `{sign}` between {left} and {right}"),
+                )
+                .label("calculated here");
                 diagnostic.labels.push((a.span, left));
                 diagnostic.labels.push((b.span, right));
                 self.fail(diagnostic)
@@ -450,9 +467,13 @@ impl Compiler<'_, '_> {
                 (a, b) => {
                     let (a, b) = (a.name(), b.name());
                     return self.fail(
-                        Diagnostic::error("E302", item.span, format!("this is {b}, and what stands before it is {a}"))
-                            .label(b)
-                            .help("all results must have one type"),
+                        Diagnostic::error(
+                            "E302",
+                            item.span,
+                            format!("this is {b}, and what stands before it is {a}"),
+                        )
+                        .label(b)
+                        .help("all results must have one type"),
                     );
                 }
             };
@@ -481,17 +502,25 @@ impl Compiler<'_, '_> {
             other => {
                 let found = other.name();
                 return self.fail(
-                    Diagnostic::error("E302", list.span, format!("only lists have items, and this is {found}"))
-                        .label(found),
+                    Diagnostic::error(
+                        "E302",
+                        list.span,
+                        format!("only lists have items, and this is {found}"),
+                    )
+                    .label(found),
                 );
             }
         };
         if !matches!(place.ty, RowType::Int | RowType::Null) {
             let found = place.ty.name();
             return self.fail(
-                Diagnostic::error("E302", place.span, format!("the place in a list is a whole number, not {found}"))
-                    .label(found)
-                    .help("`x[1]` is the first, `x[-1]` the last"),
+                Diagnostic::error(
+                    "E302",
+                    place.span,
+                    format!("the place in a list is a whole number, not {found}"),
+                )
+                .label(found)
+                .help("`x[1]` is the first, `x[-1]` the last"),
             );
         }
         Some(Typed::new(ty, span, Node::Item(Box::new(list), Box::new(place))))

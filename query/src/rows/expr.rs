@@ -221,9 +221,7 @@ impl Typed {
                 }
                 (!with_null).then_some(false)
             }
-            Node::Like(value, pattern) => {
-                value.eval(row, env).with_text(env, |text| pattern.matches(text))
-            }
+            Node::Like(value, pattern) => value.eval(row, env).with_text(env, |text| pattern.matches(text)),
             Node::LikeExpr(value, pattern) => {
                 let pattern = pattern.eval(row, env).with_text(env, LikePattern::new)?;
                 value.eval(row, env).with_text(env, |text| pattern.matches(text))

@@ -28,19 +28,16 @@ pub(super) const FUNCTIONS: [&str; 7] =
     ["coalesce", "date_trunc", "extract", "lower", "upper", "contains", "size"];
 
 /// Names of the aggregates.
-pub(super) const AGGREGATES: [&str; 11] = [
-    "count", "sum", "avg", "min", "max", "median", "quantile", "stddev", "share", "top", "list",
-];
+pub(super) const AGGREGATES: [&str; 11] =
+    ["count", "sum", "avg", "min", "max", "median", "quantile", "stddev", "share", "top", "list"];
 
 impl Function {
     pub(super) fn eval(self, args: &[Typed], row: &dyn Cells, env: &Env) -> Cell {
         let arg = |place: usize| args.get(place).map_or(Cell::Null, |arg| arg.eval(row, env));
         match self {
-            Self::Coalesce => args
-                .iter()
-                .map(|arg| arg.eval(row, env))
-                .find(|cell| !cell.is_null())
-                .unwrap_or(Cell::Null),
+            Self::Coalesce => {
+                args.iter().map(|arg| arg.eval(row, env)).find(|cell| !cell.is_null()).unwrap_or(Cell::Null)
+            }
             Self::DateTrunc(unit) => match arg(0) {
                 Cell::Time(at) => calendar::truncate(at, unit).map_or(Cell::Null, Cell::Time),
                 _ => Cell::Null,
@@ -62,9 +59,7 @@ impl Function {
             Self::Size => match arg(0) {
                 Cell::Null => Cell::Null,
                 Cell::List(items) => Cell::Int(items.len() as i64),
-                text => text
-                    .with_text(env, |text| text.chars().count() as i64)
-                    .map_or(Cell::Null, Cell::Int),
+                text => text.with_text(env, |text| text.chars().count() as i64).map_or(Cell::Null, Cell::Int),
             },
         }
     }

@@ -15,12 +15,7 @@ pub(crate) fn literal(lit: &Lit, env: &Env, sink: &mut Vec<Diagnostic>) -> Optio
     literal_at(&lit.value, lit.span, env, sink)
 }
 
-pub(super) fn literal_at(
-    value: &Literal,
-    span: Span,
-    env: &Env,
-    sink: &mut Vec<Diagnostic>,
-) -> Option<Cell> {
+pub(super) fn literal_at(value: &Literal, span: Span, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<Cell> {
     Some(match value {
         Literal::Null => Cell::Null,
         Literal::Bool(truth) => Cell::Bool(*truth),
@@ -43,10 +38,14 @@ fn unbound(name: &str, span: Span, env: &Env) -> Diagnostic {
     let help = did_you_mean(&nearest(name, given.iter().copied())).unwrap_or_default();
     let list = match given.as_slice() {
         [] => "no parameter is given".to_owned(),
-        names => format!("given: {}", names.iter().map(|name| format!("${name}")).collect::<Vec<_>>().join(", ")),
+        names => {
+            format!("given: {}", names.iter().map(|name| format!("${name}")).collect::<Vec<_>>().join(", "))
+        }
     };
     let help = if help.is_empty() { list } else { format!("{help} {list}") };
-    Diagnostic::error("E307", span, format!("the parameter `${name}` has no value")).label("not given").help(help)
+    Diagnostic::error("E307", span, format!("the parameter `${name}` has no value"))
+        .label("not given")
+        .help(help)
 }
 
 /// A parameter's value as a cell.

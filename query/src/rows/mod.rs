@@ -15,11 +15,18 @@ mod expr;
 mod functions;
 mod like;
 mod literal;
+mod naming;
+pub(crate) mod nearest;
 mod quantile;
 mod sort;
 mod tail;
-mod naming;
-pub(crate) mod nearest;
+
+#[cfg(test)]
+mod expr_tests;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tail_tests;
 
 use std::sync::Arc;
 

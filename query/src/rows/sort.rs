@@ -38,7 +38,9 @@ impl Texts {
             }
             other => return other.clone(),
         };
-        let mix = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mix = |number: u64| {
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        };
         let number = |cell: &Cell| match cell {
             Cell::Symbol(attr, symbol) => u64::from(attr.0) << 32 | u64::from(*symbol),
             Cell::Customer(customer) => 1 << 48 | u64::from(*customer),

@@ -65,10 +65,10 @@ enum State {
 }
 
 /// The columns of rows, as names.
-struct RowScope<'a> {
-    schema: &'a RowSchema,
-    attrs: &'a [Option<AttrId>],
-    env: &'a Env<'a>,
+pub(super) struct RowScope<'a> {
+    pub(super) schema: &'a RowSchema,
+    pub(super) attrs: &'a [Option<AttrId>],
+    pub(super) env: &'a Env<'a>,
 }
 
 impl Scope for RowScope<'_> {
@@ -90,7 +90,9 @@ impl Scope for RowScope<'_> {
         // `moved_on` is a column of the rows of FUNNEL alone.
         let help = match self.schema.find("moved_on") {
             Some(_) => format!("`{text}` belongs to interactions: use it before FUNNEL, or BY {text}"),
-            None => format!("`{text}` belongs to interactions: use it before the operator that makes these rows"),
+            None => {
+                format!("`{text}` belongs to interactions: use it before the operator that makes these rows")
+            }
         };
         let list = error.help.clone().unwrap_or_default();
         Err(error.help(format!("{help}. {list}")))
@@ -143,7 +145,13 @@ impl Tail {
                     let mut columns = Vec::with_capacity(items.len());
                     for item in items {
                         let column = compile(&item.expr, &scope, env, sink)?;
-                        add_column(&mut chosen, item.alias.as_ref(), || default_name(&item.expr), &column, sink)?;
+                        add_column(
+                            &mut chosen,
+                            item.alias.as_ref(),
+                            || default_name(&item.expr),
+                            &column,
+                            sink,
+                        )?;
                         columns.push(column);
                     }
                     (schema, attrs) = project(&mut stages, chosen, columns);
@@ -174,7 +182,9 @@ impl Tail {
                 OpKind::Distinct => stages.push(Stage::Distinct),
                 _ => {
                     stages.push(Stage::Customers);
-                    schema = RowSchema { columns: vec![RowColumn { name: "customer".into(), ty: RowType::Customer }] };
+                    schema = RowSchema {
+                        columns: vec![RowColumn { name: "customer".into(), ty: RowType::Customer }],
+                    };
                     attrs = vec![None];
                 }
             }
@@ -338,7 +348,10 @@ impl Stage {
             Self::Where(predicate) => mark(read, predicate.slots()),
             Self::Project(columns) => {
                 let live = columns.iter().zip(&read).filter(|(_, read)| **read);
-                mark(Vec::new(), live.filter_map(|(column, _)| column.as_ref()).flat_map(Typed::slots).collect())
+                mark(
+                    Vec::new(),
+                    live.filter_map(|(column, _)| column.as_ref()).flat_map(Typed::slots).collect(),
+                )
             }
             Self::Aggregate(aggregate) => mark(Vec::new(), aggregate.slots()),
             // Ties are completed by every column, and rows are equal in every column.
@@ -390,7 +403,12 @@ fn start(stage: Option<&Stage>) -> Partial {
     Partial { full: matches!(stage, Some(Stage::Limit(0))), state, held: 0 }
 }
 
-fn take_in(stage: Option<&Stage>, partial: &mut Partial, batch: RowBatch, env: &Env) -> Result<(), QueryLimit> {
+fn take_in(
+    stage: Option<&Stage>,
+    partial: &mut Partial,
+    batch: RowBatch,
+    env: &Env,
+) -> Result<(), QueryLimit> {
     if batch.len == 0 || partial.full {
         return env.check();
     }
