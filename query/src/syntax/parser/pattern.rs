@@ -115,7 +115,7 @@ impl Parser<'_> {
     pub(super) fn step_inside(&mut self, open: Span) -> Parsed<Step> {
         let mut step = Step::default();
         if let Kind::Str(text) = self.kind() {
-            let help = format!("write `(:'{text}')`");
+            let help = format!("write `(:'{}')`", super::short(text));
             return Err(Self::error("E101", self.span(), "a label stands after a colon", help));
         }
         if self.is_name_after(0) {
