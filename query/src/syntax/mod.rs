@@ -18,4 +18,8 @@ pub(crate) use parser::{parse_customers, parse_predicate};
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
+mod random_trees;
+#[cfg(test)]
 mod tests;

@@ -193,6 +193,7 @@ impl Parser<'_> {
                 Kind::End => {
                     error.help = Some("take the last `|>` away, or write an operator after it".into())
                 }
+                Kind::Pipe => error.help = Some("take one `|>` away, or write an operator before it".into()),
                 Kind::Sign("(") => error.help = Some("a pattern stands after `FUNNEL` or `MATCH`".into()),
                 _ => {}
             }
