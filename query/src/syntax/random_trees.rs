@@ -74,33 +74,33 @@ fn expr() -> impl Strategy<Value = Expr> {
         let call = (name(), any::<bool>(), any::<bool>(), prop::collection::vec(inner.clone(), 0..3));
         let (b, any_bool) = (boxed.clone(), any::<bool>());
         prop_oneof![
-            joined,
-            (sign, b.clone(), b.clone()).prop_map(|(op, x, y)| bare(ExprKind::Binary(op, x, y))),
-            (any_bool, b.clone()).prop_map(|(not, x)| bare(ExprKind::Unary(
+            2 => joined,
+            6 => (sign, b.clone(), b.clone()).prop_map(|(op, x, y)| bare(ExprKind::Binary(op, x, y))),
+            2 => (any_bool, b.clone()).prop_map(|(not, x)| bare(ExprKind::Unary(
                 if not { UnaryOp::Not } else { UnaryOp::Minus },
                 x
             ))),
-            (b.clone(), list, any_bool).prop_map(|(value, list, negated)| bare(ExprKind::In {
+            1 => (b.clone(), list, any_bool).prop_map(|(value, list, negated)| bare(ExprKind::In {
                 value,
                 list,
                 negated
             })),
-            (b.clone(), b.clone(), b.clone(), any_bool).prop_map(|(value, low, high, negated)| bare(
+            1 => (b.clone(), b.clone(), b.clone(), any_bool).prop_map(|(value, low, high, negated)| bare(
                 ExprKind::Between { value, low, high, negated }
             )),
-            (b.clone(), b.clone(), any_bool).prop_map(|(value, pattern, negated)| bare(ExprKind::Like {
+            1 => (b.clone(), b.clone(), any_bool).prop_map(|(value, pattern, negated)| bare(ExprKind::Like {
                 value,
                 pattern,
                 negated
             })),
-            (b.clone(), any_bool).prop_map(|(value, negated)| bare(ExprKind::IsNull { value, negated })),
-            (b.clone(), b.clone()).prop_map(|(x, y)| bare(ExprKind::Item(x, y))),
-            case.prop_map(|(operand, branches, otherwise)| bare(ExprKind::Case {
+            1 => (b.clone(), any_bool).prop_map(|(value, negated)| bare(ExprKind::IsNull { value, negated })),
+            1 => (b.clone(), b.clone()).prop_map(|(x, y)| bare(ExprKind::Item(x, y))),
+            1 => case.prop_map(|(operand, branches, otherwise)| bare(ExprKind::Case {
                 operand,
                 branches,
                 otherwise
             })),
-            call.prop_map(|(name, star, distinct, args)| {
+            1 => call.prop_map(|(name, star, distinct, args)| {
                 let star = star && args.is_empty();
                 let distinct = distinct && !args.is_empty();
                 bare(ExprKind::Call { name, distinct, star, args })
@@ -222,7 +222,8 @@ fn operator() -> impl Strategy<Value = OpKind> {
         }),
         (pattern(), within(), prop::option::of(name()), prop::collection::vec(name(), 0..3)).prop_map(
             |(pattern, within, hold, attrs)| {
-                let by = (!attrs.is_empty()).then(|| Breakdown { attrs, at: At::Last, span: Span::default() });
+                let by =
+                    (!attrs.is_empty()).then(|| Breakdown { attrs, at: At::Last, span: Span::default() });
                 OpKind::Funnel(Box::new(Funnel { pattern, within, hold, by, ..Funnel::default() }))
             }
         ),
@@ -231,7 +232,9 @@ fn operator() -> impl Strategy<Value = OpKind> {
             .prop_map(|(items, group_by)| OpKind::Aggregate { items, group_by }),
         prop::collection::vec(item(), 1..3).prop_map(OpKind::Select),
         prop::collection::vec((expr(), any::<bool>()), 1..3).prop_map(|items| {
-            OpKind::OrderBy(items.into_iter().map(|(expr, descending)| OrderItem { expr, descending }).collect())
+            OpKind::OrderBy(
+                items.into_iter().map(|(expr, descending)| OrderItem { expr, descending }).collect(),
+            )
         }),
         (prop::collection::vec(name(), 0..3), lit(duration()), within()).prop_map(|(same, gap, within)| {
             let min = Some(Lit::new(Literal::Int(2)));
@@ -242,7 +245,18 @@ fn operator() -> impl Strategy<Value = OpKind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn random_expressions_survive_text(all in prop::collection::vec(expr(), 1..4)) {
+        let items = all.into_iter().map(|expr| SelectItem { expr, alias: None }).collect();
+        let statement = Statement::Query(query(vec![OpKind::Select(items)]));
+        let text = format(&statement);
+        match parse_without_places(&text) {
+            Ok(parsed) => prop_assert_eq!(parsed, statement, "{}", text),
+            Err(errors) => prop_assert!(false, "{}", crate::diagnostics::render(&errors, &text, false)),
+        }
+    }
 
     #[test]
     fn random_trees_survive_text(kinds in prop::collection::vec(operator(), 0..4), why in any::<bool>()) {
