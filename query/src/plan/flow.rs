@@ -40,11 +40,6 @@ impl Flow {
         self.cut.as_ref().map_or(&self.whole, |cut| &cut.block)
     }
 
-    /// How many journeys are in hand.
-    pub(crate) fn journeys(&self) -> usize {
-        self.block().customers.len()
-    }
-
     /// Whether a journey is kept.
     pub(crate) fn lives(&self, journey: usize) -> bool {
         self.alive.as_ref().is_none_or(|alive| alive.get(journey).copied().unwrap_or(false))

@@ -21,7 +21,7 @@ pub(crate) fn span_of(
             let (from_at, to_at) = (from_at?, to_at?);
             if to_at <= from_at {
                 sink.push(
-                    Diagnostic::error("E309", from.span.to(to.span), "this span of time is empty")
+                    Diagnostic::error("E415", from.span.to(to.span), "this span of time is empty")
                         .label("ends before it begins")
                         .help("write `a TO b` with a before b; b itself is left out"),
                 );
@@ -46,7 +46,7 @@ pub(crate) fn span_of(
 }
 
 fn not_a_span(lit: &Lit, text: &str) -> Diagnostic {
-    Diagnostic::error("E309", lit.span, format!("`{text}` is not a span of time"))
+    Diagnostic::error("E415", lit.span, format!("`{text}` is not a span of time"))
         .label("not a span")
         .help("write for example '2026', '2026-Q1' or '2026-03', or `'2026-01-31' TO '2026-02-15'`")
 }

@@ -24,12 +24,6 @@ fn store(interactions: Vec<Interaction>) -> Store {
     Store { db, _folder: folder }
 }
 
-/// Contacts of one customer: a kind each, so many days after the start.
-fn contacts(customer: &str, contacts: &[(&str, i64)]) -> Vec<Interaction> {
-    let contact = |&(kind, day): &(&str, i64)| Interaction::new(customer, START + day * DAY).kind(kind);
-    contacts.iter().map(contact).collect()
-}
-
 fn show(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -251,7 +245,7 @@ fn errors_say_what_was_meant() {
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     check("CHAINS SAME topik GAP 7d MIN 3", &["E301", "did you mean `topic`?"]);
-    check("CHAINS SAME topic MIN 3", &["E403", "GAP"]);
+    check("CHAINS SAME topic MIN 3", &["E107", "GAP"]);
     check("CHAINS SAME topic GAP 7d MIN 0", &["E308", "at least 1"]);
     check("FUNNEL (complaint) -> (:call)", &["E402", "write `(:complaint)`"]);
     check("FOR HAS (complaint) |> CUSTOMERS", &["E402", "write `(:complaint)`"]);
