@@ -77,18 +77,20 @@ impl Scope for InteractionScope<'_> {
                 "write `{name}` for the interaction's own, `customer.{name}` for the customer's"
             )));
         }
-        if let Some(attribute) = self.schema.find(Subject::Interaction, &name.text) {
-            return Ok(ScopeColumn {
+        let reserved = |ty, slot| Ok(ScopeColumn { ty, attr: None, slot });
+        if name.text.eq_ignore_ascii_case("customer") {
+            return reserved(RowType::Customer, CUSTOMER);
+        }
+        if name.text.eq_ignore_ascii_case("at") {
+            return reserved(RowType::Time, AT);
+        }
+        match self.schema.find(Subject::Interaction, &name.text) {
+            Some(attribute) => Ok(ScopeColumn {
                 ty: row_type(attribute.ty),
                 attr: symbols_of(attribute),
                 slot: usize::from(attribute.id.0),
-            });
-        }
-        let reserved = |ty, slot| Ok(ScopeColumn { ty, attr: None, slot });
-        match name.text.to_ascii_lowercase().as_str() {
-            "customer" => reserved(RowType::Customer, CUSTOMER),
-            "at" => reserved(RowType::Time, AT),
-            _ => Err(unknown_column(&name.text, name.span, &self.known_names())),
+            }),
+            None => Err(unknown_column(&name.text, name.span, &self.known_names())),
         }
     }
 
