@@ -2,6 +2,7 @@
 
 pub use throughline_engine as engine;
 
+pub mod builder;
 pub mod diagnostics;
 pub mod limits;
 pub mod syntax;
