@@ -12,14 +12,14 @@ const SCALE: f64 = 3.402_823_669_209_384_6e38; // 2^128
 
 /// An exact sum of doubles.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ExactSum {
+pub(crate) struct ExactSum {
     parts: Vec<f64>,
     large: Vec<f64>,
     infinities: [bool; 2],
 }
 
 impl ExactSum {
-    pub(super) fn add(&mut self, x: f64) {
+    pub(crate) fn add(&mut self, x: f64) {
         if !x.is_finite() {
             if let Some(seen) = self.infinities.get_mut(usize::from(x < 0.0)) {
                 *seen = true;
@@ -33,7 +33,7 @@ impl ExactSum {
 
     /// Adds `a * b` exactly, save where the product overflows or its error
     /// falls below the smallest double.
-    pub(super) fn add_product(&mut self, a: f64, b: f64) {
+    pub(crate) fn add_product(&mut self, a: f64, b: f64) {
         let product = a * b;
         self.add(product);
         if product.is_finite() {
@@ -41,7 +41,7 @@ impl ExactSum {
         }
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for &part in &other.parts {
             grow(&mut self.parts, part);
         }
@@ -55,7 +55,7 @@ impl ExactSum {
 
     /// The sum, rounded once to the nearest double (ties to even). `None` for
     /// infinities of both signs.
-    pub(super) fn value(&self) -> Option<f64> {
+    pub(crate) fn value(&self) -> Option<f64> {
         match self.infinities {
             [true, true] => return None,
             [true, false] => return Some(f64::INFINITY),
@@ -76,7 +76,7 @@ impl ExactSum {
     }
 
     /// Bytes held beside the struct.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         (self.parts.capacity() + self.large.capacity()) * 8
     }
 }
@@ -132,7 +132,7 @@ fn round(parts: &[f64]) -> f64 {
 /// The sample variance of `n` values from their exact sum and sum of squares:
 /// `(n * squares - sum^2) / (n * (n - 1))`, the numerator exact before it is
 /// rounded. `None` below two values, or where a square is not finite.
-pub(super) fn variance(sum: &ExactSum, squares: &ExactSum, n: u64) -> Option<f64> {
+pub(crate) fn variance(sum: &ExactSum, squares: &ExactSum, n: u64) -> Option<f64> {
     if n < 2 {
         return None;
     }

@@ -4,7 +4,6 @@ mod accumulate;
 mod aggregate;
 mod arithmetic;
 mod batch;
-mod calendar;
 mod calls;
 pub(crate) mod cell;
 mod cell_table;

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 /// The two values that the `q`-quantile (0 to 1) lies between, and how far
 /// from the first to the second. `None` of no values. Reorders the values.
-pub(super) fn around<T: Copy>(
+pub(crate) fn around<T: Copy>(
     values: &mut [T],
     q: f64,
     mut compare: impl FnMut(&T, &T) -> Ordering,
