@@ -8,7 +8,7 @@ mod calls;
 pub(crate) mod cell;
 mod cell_table;
 mod compile;
-pub mod env;
+pub(crate) mod env;
 mod exact_sum;
 mod expr;
 mod functions;
