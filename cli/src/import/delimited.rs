@@ -30,7 +30,8 @@ pub(crate) fn read(
         .read_to_end(&mut start)
         .map_err(|error| super::source::unreadable(path, &error))?;
     let delimiter = intake.mapping.delimiter.or(delimiter).unwrap_or_else(|| guess_delimiter(&start));
-    let mut lines = Lines::new(Cursor::new(start).chain(text), delimiter);
+    let carriage_returns = has_carriage_returns(&start);
+    let mut lines = Lines::new(Cursor::new(start).chain(text), delimiter, carriage_returns);
     let unreadable =
         |error: csv::Error| Failure::said(format!("cannot read {file}: {error}; nothing of this run was imported"));
 
@@ -74,19 +75,23 @@ fn take(table: &mut Table, intake: &mut Intake<'_>, line: u64, row: &Row) -> Out
 
 /// Records with the physical line each begins on.
 struct Lines<R> {
-    reader: csv::Reader<Newlines<BufReader<R>>>,
+    reader: csv::Reader<Terminated<BufReader<R>>>,
     spare: ByteRecord,
+    carriage_returns: bool,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(text: R, delimiter: u8) -> Self {
+    /// `carriage_returns` where lines end in CR LF.
+    fn new(text: R, delimiter: u8, carriage_returns: bool) -> Self {
+        let inner = BufReader::with_capacity(1 << 18, text);
+        let end = if carriage_returns { b'\r' } else { b'\n' };
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .flexible(true)
             .has_headers(false)
             .buffer_capacity(1 << 18)
-            .from_reader(Newlines(BufReader::with_capacity(1 << 18, text)));
-        Self { reader, spare: ByteRecord::new() }
+            .from_reader(Terminated { inner, last: None, end });
+        Self { reader, spare: ByteRecord::new(), carriage_returns }
     }
 
     /// The next record; `Err` inside where it is not UTF-8.
@@ -95,10 +100,12 @@ impl<R: Read> Lines<R> {
         if !self.reader.read_byte_record(&mut record)? {
             return Ok(None);
         }
-        // The reader's own count is of where it stood before blank lines and
-        // the second half of a CR LF; the end of the record is certain.
-        let end = self.reader.position().line();
-        let inside: usize = record.iter().map(|field| field.iter().filter(|&&byte| byte == b'\n').count()).sum();
+        // The position of the record is where the reader stood before blank
+        // lines, so its line is counted back from where it ended. A record
+        // ends at the CR of a CR LF, before the line is counted.
+        let end = self.reader.position().line() - u64::from(!self.carriage_returns);
+        let inside: usize =
+            record.iter().map(|field| field.iter().filter(|&&byte| byte == b'\n').count()).sum();
         let line = end.saturating_sub(inside as u64).max(1);
         Ok(Some((line, StringRecord::from_byte_record(record).map_err(csv::FromUtf8Error::into_byte_record))))
     }
@@ -112,13 +119,33 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// Passes text through.
-struct Newlines<R>(R);
+/// Text whose last line is ended where it was not, so that lines count alike.
+struct Terminated<R> {
+    inner: R,
+    last: Option<u8>,
+    end: u8,
+}
 
-impl<R: Read> Read for Newlines<R> {
+impl<R: Read> Read for Terminated<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(buffer)
+        let read = self.inner.read(buffer)?;
+        if read > 0 {
+            self.last = buffer.get(read - 1).copied();
+            return Ok(read);
+        }
+        match (self.last.take(), buffer.first_mut()) {
+            (Some(last), Some(slot)) if last != b'\n' && last != b'\r' => {
+                *slot = self.end;
+                Ok(1)
+            }
+            _ => Ok(0),
+        }
     }
+}
+
+/// Whether the first line ends in CR LF.
+fn has_carriage_returns(start: &[u8]) -> bool {
+    start.iter().position(|&byte| byte == b'\n').is_some_and(|end| end > 0 && start.get(end - 1) == Some(&b'\r'))
 }
 
 /// The separator that the header line has most of; the comma where it has none.
@@ -146,7 +173,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[(u64, &str)]) {
-        let mut lines = Lines::new(text.as_bytes(), b',');
+        let mut lines = Lines::new(text.as_bytes(), b',', has_carriage_returns(text.as_bytes()));
         let mut found = Vec::new();
         while let Some((line, row)) = lines.next().expect("reads") {
             found.push((line, row.expect("is UTF-8").get(0).unwrap_or_default().to_owned()));
@@ -159,6 +186,7 @@ mod tests {
     fn lines_are_physical() {
         check("a,b\nc,d\ne,f\n", &[(1, "a"), (2, "c"), (3, "e")]);
         check("a,b\nc,d", &[(1, "a"), (2, "c")]);
+        check("a,b\r\nc,d", &[(1, "a"), (2, "c")]);
         check("a,b\r\nc,d\r\ne,f\r\n", &[(1, "a"), (2, "c"), (3, "e")]);
         check("a,b\n\n\nc,d\ne,f", &[(1, "a"), (4, "c"), (5, "e")]);
         check("a,b\n\"c\nc\",d\ne,f\n", &[(1, "a"), (2, "c\nc"), (4, "e")]);

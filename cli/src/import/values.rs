@@ -58,7 +58,7 @@ impl TimeRule {
             Ok(local) => local,
             Err(_) => parsed.to_date().ok()?.to_datetime(jiff::civil::Time::midnight()),
         };
-        self.at_zone(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+        self.at_zone(TimeZone::UTC.to_timestamp(local).ok()?.as_millisecond())
     }
 
     /// Wall-clock milliseconds in the rule's zone to UTC. In the hour that a
@@ -66,9 +66,8 @@ impl TimeRule {
     /// as far after the change (RFC 5545 and jiff's `compatible`).
     pub(crate) fn at_zone(&self, local: i64) -> Option<i64> {
         let Some(zone) = &self.zone else { return Some(local) };
-        let wall: DateTime =
-            jiff::Timestamp::from_millisecond(local).ok()?.to_zoned(TimeZone::UTC).datetime();
-        Some(wall.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond())
+        let wall: DateTime = TimeZone::UTC.to_datetime(jiff::Timestamp::from_millisecond(local).ok()?);
+        Some(zone.to_timestamp(wall).ok()?.as_millisecond())
     }
 }
 
