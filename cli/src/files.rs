@@ -1,6 +1,6 @@
 //! Every file the command opens beside the store itself.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -18,11 +18,6 @@ pub(crate) fn open(path: &Path) -> Outcome<File> {
 /// Makes a file, or empties the one there is.
 pub(crate) fn create(path: &Path) -> Outcome<File> {
     File::create(path).map_err(|error| failed("write", path, &error))
-}
-
-/// Makes a file that must not be there yet.
-pub(crate) fn create_new(path: &Path) -> Outcome<File> {
-    OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| failed("write", path, &error))
 }
 
 /// The text of a small file.
