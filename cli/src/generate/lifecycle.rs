@@ -16,7 +16,7 @@ const INTERACTIONS_MAX: usize = 600;
 const DAY: u32 = 86_400;
 const DAYS: f64 = DAY as f64;
 
-/// An interaction, packed: 24 bytes, because tens of millions are sorted in memory.
+/// An interaction, packed into 20 bytes, because tens of millions are sorted in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contact {
     /// Seconds since [`START_SECONDS`]; rising within a customer.
@@ -263,6 +263,6 @@ mod tests {
         for pair in contacts.windows(2) {
             assert!(pair[0].customer != pair[1].customer || pair[0].second < pair[1].second);
         }
-        assert_eq!(size_of::<Contact>(), 24);
+        assert_eq!(size_of::<Contact>(), 20);
     }
 }
