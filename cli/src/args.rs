@@ -33,21 +33,27 @@ pub(crate) enum Command {
     /// Say what a store holds: customers, times, attributes and their values, sizes
     Info(InfoArgs),
     /// Verify every stored byte that has a checksum, and the invariants
-    #[command(long_about = "Verify every stored byte that has a checksum, and the invariants. Prints what was read, \
+    #[command(
+        long_about = "Verify every stored byte that has a checksum, and the invariants. Prints what was read, \
 and each problem with its place; the exit status is 1 where there is one. `throughline rebuild DB` makes the graph \
-anew where only that is damaged.")]
+anew where only that is damaged."
+    )]
     Check(StoreArgs),
     /// Make the graph anew from the history
-    #[command(long_about = "Make the graph anew from the history. The history is the truth, so nothing is lost by it; \
-answers are the same before and after.")]
+    #[command(
+        long_about = "Make the graph anew from the history. The history is the truth, so nothing is lost by it; \
+answers are the same before and after."
+    )]
     Rebuild(RebuildArgs),
     /// Write a synthetic history to try things on
     #[command(long_about = GENERATE)]
     Generate(GenerateArgs),
     /// See it work: generate, import and answer two questions on a temporary store
-    #[command(long_about = "See it work, in under a minute: generates a history of 20,000 customers, imports it into a \
+    #[command(
+        long_about = "See it work, in under a minute: generates a history of 20,000 customers, imports it into a \
 temporary store, and answers the two headline questions, with a word on each line. Every query it prints can be \
-copied. Nothing remains afterwards.")]
+copied. Nothing remains afterwards."
+    )]
     Demo,
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn parse_bytes(text: &str) -> Result<usize, String> {
         "g" | "gb" | "gib" => 1_073_741_824.0,
         _ => return Err(format!("`{text}` is not a size: write one such as 512MB or 2GB")),
     };
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a size: write one such as 512MB or 2GB"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("`{text}` is not a size: write one such as 512MB or 2GB"))?;
     let bytes = number * factor;
     if bytes < 16.0 * 1_048_576.0 {
         return Err(format!("{text} is too little to work in: give 16MB or more"));
@@ -51,10 +52,15 @@ mod tests {
 
     #[test]
     fn counts_and_sizes() {
-        assert_eq!((count(0), count(999), count(1_000), count(20_000_000)), ("0".into(), "999".into(), "1,000".into(), "20,000,000".into()));
+        assert_eq!(
+            (count(0), count(999), count(1_000), count(20_000_000)),
+            ("0".into(), "999".into(), "1,000".into(), "20,000,000".into())
+        );
         assert_eq!((bytes(512), bytes(3_565_158)), ("512 B".into(), "3.4 MB".into()));
         assert_eq!(parse_bytes("512MB"), Ok(512 << 20));
         assert_eq!(parse_bytes("1.5 GB"), Ok(3 << 29));
-        assert!(parse_bytes("lots").is_err() && parse_bytes("12").is_err() && parse_bytes("12 bananas").is_err());
+        assert!(
+            parse_bytes("lots").is_err() && parse_bytes("12").is_err() && parse_bytes("12 bananas").is_err()
+        );
     }
 }

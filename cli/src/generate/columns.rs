@@ -4,8 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, DictionaryArray, Float64Builder, Int32Builder, Int8Builder, RecordBatch, StringArray,
-    StringBuilder, TimestampMillisecondBuilder,
+    ArrayRef, BooleanBuilder, DictionaryArray, Float64Builder, Int8Builder, Int32Builder, RecordBatch,
+    StringArray, StringBuilder, TimestampMillisecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Int8Type, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
@@ -63,7 +63,12 @@ fn schema() -> Schema {
         DataType::Boolean,
     ];
     Schema::new(
-        HEADERS.iter().zip(types).enumerate().map(|(place, (name, ty))| Field::new(*name, ty, place > 1)).collect::<Vec<_>>(),
+        HEADERS
+            .iter()
+            .zip(types)
+            .enumerate()
+            .map(|(place, (name, ty))| Field::new(*name, ty, place > 1))
+            .collect::<Vec<_>>(),
     )
 }
 
@@ -101,7 +106,8 @@ impl Columns {
         self.text.clear();
         write_agent(&mut self.text, contact.agent);
         append(&mut self.agents, &self.text);
-        self.sentiments.append_option((contact.sentiment != i8::MIN).then(|| f64::from(contact.sentiment) / 100.0));
+        self.sentiments
+            .append_option((contact.sentiment != i8::MIN).then(|| f64::from(contact.sentiment) / 100.0));
         self.csats.append_option((contact.csat > 0).then(|| i32::from(contact.csat)));
         self.resolved.append_option(contact.resolved);
     }

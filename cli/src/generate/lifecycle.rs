@@ -3,8 +3,8 @@
 
 use super::random::Random;
 use super::vocabulary::{
-    ACTIVATION, AGENTS, APP, CALLBACK, CAMPAIGN, CANCELLATION, COMPLAINT, PAYMENT, PHONE, PURCHASE, QUESTION, QUOTE,
-    REVIEW, REVIEW_SITE, STORE, TICKET, TOPICS, TWITTER, VISIT, WEB,
+    ACTIVATION, AGENTS, APP, CALLBACK, CAMPAIGN, CANCELLATION, COMPLAINT, PAYMENT, PHONE, PURCHASE, QUESTION,
+    QUOTE, REVIEW, REVIEW_SITE, STORE, TICKET, TOPICS, TWITTER, VISIT, WEB,
 };
 
 /// First moment of every history: 2024-07-01T00:00:00Z, in seconds since 1970.
@@ -157,10 +157,14 @@ impl Life<'_> {
             let kind = match unresolved {
                 0 if self.mood > 0.0 => QUESTION,
                 0 => TICKET,
-                _ => [COMPLAINT, TICKET, CALLBACK, COMPLAINT].get(self.random.below(4) as usize).copied().unwrap_or(TICKET),
+                _ => [COMPLAINT, TICKET, CALLBACK, COMPLAINT]
+                    .get(self.random.below(4) as usize)
+                    .copied()
+                    .unwrap_or(TICKET),
             };
             let resolved = self.random.chance(0.52);
-            self.mood = (self.mood + if resolved { 0.45 } else { -0.25 } + 0.1 * self.random.normal()).clamp(-1.0, 1.0);
+            self.mood = (self.mood + if resolved { 0.45 } else { -0.25 } + 0.1 * self.random.normal())
+                .clamp(-1.0, 1.0);
             self.add(channel, kind, topic, case, Some(resolved));
             if resolved {
                 // Some resolutions do not hold.
@@ -211,11 +215,8 @@ impl Life<'_> {
     }
 
     fn add(&mut self, channel: u8, kind: u8, topic: u8, case: u16, resolved: Option<bool>) {
-        let sentiment = if kind >= QUESTION && self.random.chance(0.85) {
-            (self.mood * 100.0) as i8
-        } else {
-            i8::MIN
-        };
+        let sentiment =
+            if kind >= QUESTION && self.random.chance(0.85) { (self.mood * 100.0) as i8 } else { i8::MIN };
         let csat = if self.random.chance(0.1) {
             (3.0 + 1.6 * self.mood + 0.7 * self.random.normal()).clamp(1.0, 5.0) as u8
         } else {
@@ -234,7 +235,17 @@ impl Life<'_> {
         }
         let (customer, stage) = (self.customer, self.stage);
         self.contacts.push(Contact {
-            second, customer, case, agent, channel, stage, kind, topic, sentiment, csat, resolved,
+            second,
+            customer,
+            case,
+            agent,
+            channel,
+            stage,
+            kind,
+            topic,
+            sentiment,
+            csat,
+            resolved,
         });
     }
 }

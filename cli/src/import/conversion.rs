@@ -6,8 +6,8 @@ use throughline::engine::{AttrType, ValueRef};
 
 use super::intake::VALUE_BYTES;
 use super::values::{
-    Field, TimeRule, epoch, in_sentiment_range, parse_bool, parse_float, parse_int, parse_sentiment, says_nothing,
-    whole,
+    Field, TimeRule, epoch, in_sentiment_range, parse_bool, parse_float, parse_int, parse_sentiment,
+    says_nothing, whole,
 };
 use crate::civil;
 
@@ -125,7 +125,9 @@ pub(crate) fn instant(field: Field<'_>, rule: &TimeRule) -> Option<i64> {
         Field::Time(time) => Some(time),
         Field::LocalTime(time) => rule.at_zone(time),
         Field::Int(number) => Some(epoch(number)),
-        Field::Float(number) if number.is_finite() && number.abs() < 1e11 => Some((number * 1_000.0).round() as i64),
+        Field::Float(number) if number.is_finite() && number.abs() < 1e11 => {
+            Some((number * 1_000.0).round() as i64)
+        }
         Field::Float(number) => whole(number),
         Field::Null | Field::Bool(_) => None,
     }

@@ -32,13 +32,15 @@ pub(crate) fn read(
     let delimiter = intake.mapping.delimiter.or(delimiter).unwrap_or_else(|| guess_delimiter(&start));
     let carriage_returns = has_carriage_returns(&start);
     let mut lines = Lines::new(Cursor::new(start).chain(text), delimiter, carriage_returns);
-    let unreadable =
-        |error: csv::Error| Failure::said(format!("cannot read {file}: {error}; nothing of this run was imported"));
+    let unreadable = |error: csv::Error| {
+        Failure::said(format!("cannot read {file}: {error}; nothing of this run was imported"))
+    };
 
     let Some((_, header)) = lines.next().map_err(unreadable)? else {
         return Err(Failure::said(format!("{file} is empty: it has not even a header line")));
     };
-    let header = header.map_err(|_| Failure::said(format!("the header of {file} is not UTF-8; convert the file first")))?;
+    let header = header
+        .map_err(|_| Failure::said(format!("the header of {file} is not UTF-8; convert the file first")))?;
     let mut table = Table::new(intake, &file, section, false);
     table.add_columns(intake, &header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>())?;
 
@@ -145,7 +147,10 @@ impl<R: Read> Read for Terminated<R> {
 
 /// Whether the first line ends in CR LF.
 fn has_carriage_returns(start: &[u8]) -> bool {
-    start.iter().position(|&byte| byte == b'\n').is_some_and(|end| end > 0 && start.get(end - 1) == Some(&b'\r'))
+    start
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .is_some_and(|end| end > 0 && start.get(end - 1) == Some(&b'\r'))
 }
 
 /// The separator that the header line has most of; the comma where it has none.

@@ -60,7 +60,10 @@ impl Sample {
         text.hash(&mut hasher);
         self.distinct.insert(hasher.finish());
         let unsigned = text.strip_prefix('-').unwrap_or(text);
-        if unsigned.len() > 1 && unsigned.starts_with('0') && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+        if unsigned.len() > 1
+            && unsigned.starts_with('0')
+            && unsigned.bytes().all(|byte| byte.is_ascii_digit())
+        {
             self.zero_led = true;
             self.ints += 1;
         } else if unsigned.bytes().all(|byte| byte.is_ascii_digit()) && !unsigned.is_empty() {

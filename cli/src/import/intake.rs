@@ -225,7 +225,9 @@ impl Table {
         }
         if self.section == Section::Interactions {
             self.event_id = intake.schema.role(Role::EventId).and_then(|event_id| {
-                self.attributes.iter().position(|column| column.slot.is_some_and(|(attr, _)| attr == event_id.id))
+                self.attributes
+                    .iter()
+                    .position(|column| column.slot.is_some_and(|(attr, _)| attr == event_id.id))
             });
             self.settle_constants(intake)?;
         }
@@ -246,7 +248,10 @@ impl Table {
         {
             return Err(Failure::said(format!(
                 "`{}` is of type {} in every store, so column `{}` cannot be {}; give it another attribute name in the map",
-                column.name, stored.name(), column.rule.header, wanted.name()
+                column.name,
+                stored.name(),
+                column.rule.header,
+                wanted.name()
             )));
         }
         let decided = column.rule.ty.or_else(|| column.sample.decide());
@@ -261,8 +266,7 @@ impl Table {
             (None, Some(seen)) => seen,
             (None, None) => return Ok(()),
         };
-        let declaration =
-            Declaration { subject, name: column.name.clone(), ty, role: column.rule.role };
+        let declaration = Declaration { subject, name: column.name.clone(), ty, role: column.rule.role };
         column.slot = Some(intake.declare(declaration)?);
         Ok(())
     }
@@ -270,8 +274,10 @@ impl Table {
     fn settle_constants(&mut self, intake: &mut Intake<'_>) -> Outcome<()> {
         self.constants.clear();
         for constant in &intake.mapping.constants {
-            let known =
-                intake.schema.find(Subject::Interaction, &constant.name).map(|attribute| (attribute.id, attribute.ty));
+            let known = intake
+                .schema
+                .find(Subject::Interaction, &constant.name)
+                .map(|attribute| (attribute.id, attribute.ty));
             let (attr, ty) = match known {
                 Some(known) => known,
                 None => intake.declare(Declaration {
@@ -282,9 +288,14 @@ impl Table {
                 })?,
             };
             let sentiment = intake.schema.get(attr).is_some_and(|found| found.role == Some(Role::Sentiment));
-            let value = convert(Field::Str(&constant.text), ty, &TimeRule::default(), sentiment).map_err(|_| {
-                Failure::said(format!("the constant `{}` in the map must be {}", constant.name, ty.name()))
-            })?;
+            let value =
+                convert(Field::Str(&constant.text), ty, &TimeRule::default(), sentiment).map_err(|_| {
+                    Failure::said(format!(
+                        "the constant `{}` in the map must be {}",
+                        constant.name,
+                        ty.name()
+                    ))
+                })?;
             let beside =
                 self.attributes.iter().position(|column| column.name.eq_ignore_ascii_case(&constant.name));
             self.constants.push(ConstantColumn { beside, attr, value, text: constant.text.clone() });
@@ -354,8 +365,7 @@ impl Table {
         let subject = self.subject();
         let Some(column) = self.attributes.get_mut(place) else { return Ok(()) };
         let before = column.slot.map(|(_, ty)| ty);
-        let declaration =
-            Declaration { subject, name: column.name.clone(), ty, role: column.rule.role };
+        let declaration = Declaration { subject, name: column.name.clone(), ty, role: column.rule.role };
         let slot = intake.declare(declaration)?;
         column.slot = Some(slot);
         if let Some(before) = before {

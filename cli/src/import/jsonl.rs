@@ -110,7 +110,8 @@ impl<R: Read> Lines<R> {
 
     fn parse(&mut self) -> Line {
         let line = self.line;
-        let refused = |reason, found: String, raw: &str| Err((line, Refusal::row(reason, found), raw.to_owned()));
+        let refused =
+            |reason, found: String, raw: &str| Err((line, Refusal::row(reason, found), raw.to_owned()));
         let text = match std::str::from_utf8(&self.bytes) {
             Ok(text) => text.trim(),
             Err(_) => return refused(Reason::NotUtf8, String::new(), &String::from_utf8_lossy(&self.bytes)),
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn objects_lists_and_slips() {
-        let text: &[u8] = b"{\"a\":1,\"b\":{\"c\":\"x\",\"d\":[1,2]}}\n\n{\"a\":2.5,\"e\":true}\n[1]\n{\"a\":\n";
+        let text: &[u8] =
+            b"{\"a\":1,\"b\":{\"c\":\"x\",\"d\":[1,2]}}\n\n{\"a\":2.5,\"e\":true}\n[1]\n{\"a\":\n";
         let mut lines =
             Lines { reader: BufReader::new(text), line: 0, bytes: Vec::new(), columns: Columns::default() };
         let first = lines.next().expect("reads").expect("is there").expect("is an object");
@@ -190,9 +192,13 @@ mod tests {
         assert_eq!(first.field(0), Field::Int(1));
         assert_eq!((first.field(1), first.field(2)), (Field::Str("x"), Field::Str("[1,2]")));
         let second = lines.next().expect("reads").expect("is there").expect("is an object");
-        assert_eq!((second.line, second.field(0), second.field(3)), (3, Field::Float(2.5), Field::Bool(true)));
+        assert_eq!(
+            (second.line, second.field(0), second.field(3)),
+            (3, Field::Float(2.5), Field::Bool(true))
+        );
         for line in [4, 5] {
-            let (found, refusal, _) = lines.next().expect("reads").expect("is there").err().expect("is refused");
+            let (found, refusal, _) =
+                lines.next().expect("reads").expect("is there").err().expect("is refused");
             assert_eq!((found, refusal.reason), (line, Reason::NotJson));
         }
         assert!(lines.next().expect("reads").is_none());

@@ -114,7 +114,8 @@ const ENTRY_KEYS: [&str; 7] = ["attribute", "type", "role", "namespace", "time_f
 impl Mapping {
     /// Reads the text of a map file.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
-        let table: toml::Table = text.parse().map_err(|error| Failure::said(format!("the map is not TOML: {error}")))?;
+        let table: toml::Table =
+            text.parse().map_err(|error| Failure::said(format!("the map is not TOML: {error}")))?;
         let mut mapping = Self::default();
         let only_known = |key: &str| known(key, "the map", &TOP_KEYS);
         for key in table.keys() {
@@ -125,7 +126,11 @@ impl Mapping {
             mapping.delimiter = match delimiter.as_bytes() {
                 [byte] => Some(*byte),
                 b"\\t" | b"tab" => Some(b'\t'),
-                _ => return Err(Failure::said("`delimiter` in the map must be one character, such as \";\" or \"\\t\"")),
+                _ => {
+                    return Err(Failure::said(
+                        "`delimiter` in the map must be one character, such as \";\" or \"\\t\"",
+                    ));
+                }
             };
         }
         mapping.columns = entries(&table, "columns", &mapping.time)?;
@@ -233,7 +238,12 @@ fn twice<'a>(rules: impl Iterator<Item = &'a ColumnRule>) -> Outcome<()> {
 }
 
 /// That a file gives the customer and the time.
-pub(crate) fn check_complete(rules: &[ColumnRule], headers: &[String], file: &str, section: Section) -> Outcome<()> {
+pub(crate) fn check_complete(
+    rules: &[ColumnRule],
+    headers: &[String],
+    file: &str,
+    section: Section,
+) -> Outcome<()> {
     let has = |target: &Target| rules.iter().any(|rule| rule.target == *target);
     let missing = if !has(&Target::Customer) {
         "customer"
@@ -283,7 +293,8 @@ fn preference(header: &str) -> usize {
 
 fn free_name(header: &str, taken: &BTreeMap<Target, String>) -> String {
     let lower = header.to_lowercase();
-    let mut name = if TAKEN.contains(&lower.as_str()) { format!("source_{lower}") } else { header.to_owned() };
+    let mut name =
+        if TAKEN.contains(&lower.as_str()) { format!("source_{lower}") } else { header.to_owned() };
     while taken.contains_key(&Target::Attribute(name.clone())) {
         name.push_str("_2");
     }
@@ -330,7 +341,9 @@ fn time_rule(table: &toml::Table, place: &str, otherwise: &TimeRule) -> Outcome<
     let zone = match string(table, "zone", place)? {
         None => otherwise.zone.clone(),
         Some(name) => Some(TimeZone::get(name).map_err(|_| {
-            Failure::said(format!("`{name}` ({place}) is not a time zone; write one such as Europe/Berlin or UTC"))
+            Failure::said(format!(
+                "`{name}` ({place}) is not a time zone; write one such as Europe/Berlin or UTC"
+            ))
         })?),
     };
     let format = string(table, "time_format", place)?.map(str::to_owned).or_else(|| otherwise.format.clone());
@@ -396,7 +409,9 @@ fn entry(column: &str, value: &toml::Value, otherwise: &TimeRule) -> Outcome<Ent
 fn targets(value: Option<&toml::Value>, place: &str) -> Outcome<Vec<Target>> {
     let target = |name: &str| match Target::parse(name) {
         Target::Attribute(name) if TAKEN.contains(&name.to_lowercase().as_str()) || name.is_empty() => {
-            Err(Failure::said(format!("{place}: an attribute cannot be called `{name}`, the language uses that word")))
+            Err(Failure::said(format!(
+                "{place}: an attribute cannot be called `{name}`, the language uses that word"
+            )))
         }
         target => Ok(target),
     };
@@ -446,8 +461,9 @@ mod tests {
 
     fn check(map: &str, names: &[&str], expected: &[(&str, Target)]) {
         let mapping = Mapping::parse(map).expect(map);
-        let rules =
-            mapping.rules(&headers(names), Section::Interactions, &[], &mut Vec::new()).expect("columns differ");
+        let rules = mapping
+            .rules(&headers(names), Section::Interactions, &[], &mut Vec::new())
+            .expect("columns differ");
         let found: Vec<(&str, Target)> =
             rules.iter().map(|rule| (rule.header.as_str(), rule.target.clone())).collect();
         assert_eq!(found, expected, "{map}");

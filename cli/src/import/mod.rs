@@ -1,5 +1,6 @@
 //! Importing: sources, what their columns become, refused rows, the run.
 
+mod command;
 mod conversion;
 mod delimited;
 mod infer;
@@ -13,5 +14,5 @@ mod run;
 mod source;
 mod values;
 
-pub(crate) use mapping::Mapping;
+pub(crate) use command::{default_rejects, import_plain, read_map};
 pub(crate) use run::{Plan, import};

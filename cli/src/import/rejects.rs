@@ -95,7 +95,8 @@ impl Rejects {
     /// Refuses the row that begins at `line` of `file`.
     pub(crate) fn refuse(&mut self, file: &str, line: u64, refusal: &Refusal, raw: &str) -> Outcome<()> {
         if self.strict {
-            let place = if refusal.column.is_empty() { String::new() } else { format!(" in `{}`", refusal.column) };
+            let place =
+                if refusal.column.is_empty() { String::new() } else { format!(" in `{}`", refusal.column) };
             let found = if refusal.found.is_empty() { String::new() } else { format!(": {}", refusal.found) };
             return Err(Failure::said(format!(
                 "{file}, line {line}: {}{place}{found}; nothing was imported (--strict)",
@@ -109,7 +110,9 @@ impl Rejects {
             Some(writer) => writer,
             slot => {
                 let mut writer = csv::Writer::from_writer(BufWriter::new(files::create(&self.path)?));
-                writer.write_record(["file", "line", "reason", "column", "found", "row"]).map_err(unwritable)?;
+                writer
+                    .write_record(["file", "line", "reason", "column", "found", "row"])
+                    .map_err(unwritable)?;
                 slot.insert(writer)
             }
         };
@@ -158,7 +161,8 @@ mod tests {
     #[test]
     fn strict_stops_at_the_first() {
         let mut rejects = Rejects::new(PathBuf::from("never/written"), true);
-        let error = rejects.refuse("a.csv", 2, &Refusal::row(Reason::NoCustomer, ""), "x").expect_err("strict");
+        let error =
+            rejects.refuse("a.csv", 2, &Refusal::row(Reason::NoCustomer, ""), "x").expect_err("strict");
         assert!(error.to_string().starts_with("a.csv, line 2: no customer"), "{error}");
     }
 }

@@ -146,7 +146,9 @@ fn read_one(
     match source::open(path, progress)? {
         Source::Parquet(file) => parquet::read(intake, path, section, file, progress),
         Source::Text(Format::JsonLines, text) => jsonl::read(intake, path, section, text),
-        Source::Text(Format::Delimited(delimiter), text) => delimited::read(intake, path, section, delimiter, text),
+        Source::Text(Format::Delimited(delimiter), text) => {
+            delimited::read(intake, path, section, delimiter, text)
+        }
         Source::Text(Format::Parquet, _) => Err(Failure::said(format!("{} is not Parquet", shown(path)))),
     }
 }

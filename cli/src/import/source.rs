@@ -50,8 +50,9 @@ pub(crate) fn open(path: &Path, progress: &Arc<AtomicU64>) -> Outcome<Source> {
     let format = named.map_or_else(|| format_of_bytes(&start), |(format, _)| format);
     if format == Format::Parquet || start == b"PAR1" {
         // Parquet keeps its directory at the end, so a stream is laid down first.
-        let mut spool = tempfile::tempfile()
-            .map_err(|error| Failure::said(format!("cannot make a temporary file for {}: {error}", shown(path))))?;
+        let mut spool = tempfile::tempfile().map_err(|error| {
+            Failure::said(format!("cannot make a temporary file for {}: {error}", shown(path)))
+        })?;
         let copied = spool.write_all(&start).and_then(|()| io::copy(&mut unpacked, &mut spool));
         copied.and_then(|_| spool.rewind()).map_err(|error| unreadable(path, &error))?;
         return Ok(Source::Parquet(spool));
@@ -75,7 +76,10 @@ pub(crate) fn open(path: &Path, progress: &Arc<AtomicU64>) -> Outcome<Source> {
 
 /// A failed read, in words.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::said(format!("cannot read {} to its end: {error}; nothing of this run was imported", shown(path)))
+    Failure::said(format!(
+        "cannot read {} to its end: {error}; nothing of this run was imported",
+        shown(path)
+    ))
 }
 
 fn unpack(mut raw: BufReader<Counted>, path: &Path) -> Outcome<Box<dyn Read + Send>> {
@@ -83,9 +87,9 @@ fn unpack(mut raw: BufReader<Counted>, path: &Path) -> Outcome<Box<dyn Read + Se
     let whole = Cursor::new(magic.clone()).chain(raw);
     Ok(match magic.as_slice() {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(whole)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(
-            zstd::stream::read::Decoder::new(whole).map_err(|error| unreadable(path, &error))?,
-        ),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            Box::new(zstd::stream::read::Decoder::new(whole).map_err(|error| unreadable(path, &error))?)
+        }
         _ => Box::new(whole),
     })
 }
@@ -141,7 +145,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("makes a folder");
         let path = folder.path().join(name);
         files::create(&path).expect("creates").write_all(bytes).expect("writes");
-        let Ok(Source::Text(_, mut reader)) = open(&path, &Arc::default()) else { panic!("{name} is not text") };
+        let Ok(Source::Text(_, mut reader)) = open(&path, &Arc::default()) else {
+            panic!("{name} is not text")
+        };
         let mut text = String::new();
         reader.read_to_string(&mut text).expect("reads");
         assert_eq!(text, expected, "{name}");

@@ -125,7 +125,8 @@ fn parse_offset(text: &str) -> Option<Option<i64>> {
     if text.is_empty() {
         return Some(None);
     }
-    if text.eq_ignore_ascii_case("z") || text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("gmt") {
+    if text.eq_ignore_ascii_case("z") || text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("gmt")
+    {
         return Some(Some(0));
     }
     let sign = match text.as_bytes().first()? {
@@ -158,7 +159,8 @@ fn parse_epoch(text: &str) -> Option<i64> {
         9..=11 => {
             let mut millis = 0;
             for place in 0..3 {
-                millis = millis * 10 + fraction.as_bytes().get(place).map_or(0, |byte| i64::from(byte - b'0'));
+                millis =
+                    millis * 10 + fraction.as_bytes().get(place).map_or(0, |byte| i64::from(byte - b'0'));
             }
             Some(whole.parse::<i64>().ok()? * 1_000 + millis)
         }
@@ -179,7 +181,9 @@ pub(crate) fn says_nothing(text: &str) -> bool {
     let text = text.trim();
     text.is_empty()
         || (text.len() <= 4
-            && ["null", "nan", "none", "n/a", "na", "\\n", "-"].iter().any(|word| text.eq_ignore_ascii_case(word)))
+            && ["null", "nan", "none", "n/a", "na", "\\n", "-"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// true/false, yes/no, y/n, t/f, 1/0, ignoring case.
@@ -224,7 +228,20 @@ const MOODS: [(f64, &[&str]); 7] = [
     (0.3, &["slightly positive", "somewhat positive"]),
     (0.0, &["neutral", "mixed", "neu", "calm"]),
     (-0.3, &["slightly negative", "somewhat negative", "confused", "concerned", "worried"]),
-    (-0.6, &["negative", "neg", "unhappy", "dissatisfied", "bad", "sad", "disappointed", "frustrated", "annoyed"]),
+    (
+        -0.6,
+        &[
+            "negative",
+            "neg",
+            "unhappy",
+            "dissatisfied",
+            "bad",
+            "sad",
+            "disappointed",
+            "frustrated",
+            "annoyed",
+        ],
+    ),
     (-1.0, &["very negative", "very_negative", "angry", "furious", "very unhappy", "very dissatisfied"]),
 ];
 
@@ -272,8 +289,18 @@ mod tests {
     #[test]
     fn what_is_no_time() {
         for text in [
-            "", "yesterday", "2026-02-30", "2026-01-31T25:00", "2026-01-31T09:60", "31/01/2026", "2026-1-3",
-            "2026-01-31T09:00:05.", "2026-01-31T09:00:05+2", "2026-01-31T09:00:05+25:00", "12345", "2026-01-31x",
+            "",
+            "yesterday",
+            "2026-02-30",
+            "2026-01-31T25:00",
+            "2026-01-31T09:60",
+            "31/01/2026",
+            "2026-1-3",
+            "2026-01-31T09:00:05.",
+            "2026-01-31T09:00:05+2",
+            "2026-01-31T09:00:05+25:00",
+            "12345",
+            "2026-01-31x",
             "2026-01-31T09:00:05+1:-5",
         ] {
             check(text, None);
@@ -284,13 +311,25 @@ mod tests {
     fn formats_and_zones() {
         let zone = Some(TimeZone::get("Europe/Berlin").expect("is bundled"));
         let rule = TimeRule { format: Some("%d/%m/%Y %H:%M".into()), zone: zone.clone() };
-        assert_eq!(rule.parse("31/01/2026 09:00").map(crate::civil::rfc3339).as_deref(), Some("2026-01-31T08:00:00Z"));
+        assert_eq!(
+            rule.parse("31/01/2026 09:00").map(crate::civil::rfc3339).as_deref(),
+            Some("2026-01-31T08:00:00Z")
+        );
         assert_eq!(rule.parse("2026-01-31 09:00"), None);
         let rule = TimeRule { format: None, zone };
-        assert_eq!(rule.parse("2026-07-01").map(crate::civil::rfc3339).as_deref(), Some("2026-06-30T22:00:00Z"));
-        assert_eq!(rule.parse("2026-07-01T00:00Z").map(crate::civil::rfc3339).as_deref(), Some("2026-07-01T00:00:00Z"));
+        assert_eq!(
+            rule.parse("2026-07-01").map(crate::civil::rfc3339).as_deref(),
+            Some("2026-06-30T22:00:00Z")
+        );
+        assert_eq!(
+            rule.parse("2026-07-01T00:00Z").map(crate::civil::rfc3339).as_deref(),
+            Some("2026-07-01T00:00:00Z")
+        );
         let rule = TimeRule { format: Some("%d.%m.%Y".into()), zone: None };
-        assert_eq!(rule.parse("31.01.2026").map(crate::civil::rfc3339).as_deref(), Some("2026-01-31T00:00:00Z"));
+        assert_eq!(
+            rule.parse("31.01.2026").map(crate::civil::rfc3339).as_deref(),
+            Some("2026-01-31T00:00:00Z")
+        );
     }
 
     #[test]

@@ -16,7 +16,12 @@ const GAP: usize = 2;
 const CUT_MIN: usize = 8;
 
 /// A header, a rule and a line a row.
-pub(crate) fn table(out: &mut dyn Write, names: &[&str], rows: &[Vec<Value>], width: Width) -> io::Result<()> {
+pub(crate) fn table(
+    out: &mut dyn Write,
+    names: &[&str],
+    rows: &[Vec<Value>],
+    width: Width,
+) -> io::Result<()> {
     let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(for_people).collect()).collect();
     let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
     for row in &cells {
@@ -24,9 +29,8 @@ pub(crate) fn table(out: &mut dyn Write, names: &[&str], rows: &[Vec<Value>], wi
             *column = (*column).max(cell.width());
         }
     }
-    let right: Vec<bool> = (0..names.len())
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_number))
-        .collect();
+    let right: Vec<bool> =
+        (0..names.len()).map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_number)).collect();
     if let Some(total) = width {
         fit(&mut widths, &right, total);
     }
@@ -118,7 +122,12 @@ mod tests {
     #[test]
     fn long_texts_are_cut_to_the_terminal() {
         let rows = [vec![Value::Str("a long story that goes on".into()), Value::Int(12)]];
-        check(&["text", "n"], &rows, Some(20), "text               n\n────────────────  ──\na long story th…  12\n");
+        check(
+            &["text", "n"],
+            &rows,
+            Some(20),
+            "text               n\n────────────────  ──\na long story th…  12\n",
+        );
         check(&["text", "n"], &rows, Some(4), "text       n\n────────  ──\na long …  12\n");
     }
 }
