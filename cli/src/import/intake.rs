@@ -210,6 +210,9 @@ impl Table {
 
     /// Looks at a row of the sample.
     pub(crate) fn sample(&mut self, record: &impl Record) {
+        if record.width().is_some_and(|width| width != self.headers.len()) {
+            return;
+        }
         for column in self.attributes.iter_mut().filter(|column| !column.fixed) {
             column.sample.observe(record.field(column.rule.column), self.typed);
         }
@@ -219,6 +222,8 @@ impl Table {
     /// throughout waits for its first value.
     pub(crate) fn settle(&mut self, intake: &mut Intake<'_>) -> Outcome<()> {
         check_complete(&self.rules, &self.headers, &self.file, self.section)?;
+        // Rows taken before a late column are of the schema before it.
+        self.flush(intake)?;
         self.settled = true;
         for place in 0..self.attributes.len() {
             self.settle_column(intake, place)?;

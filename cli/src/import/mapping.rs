@@ -204,7 +204,7 @@ impl Mapping {
             if let Some(by) = taken.get(&target) {
                 let name = free_name(header, &taken);
                 notes.push(format!(
-                    "column `{header}` becomes the attribute `{name}`, because `{by}` is the {}",
+                    "column `{header}` is kept as the attribute `{name}`, because `{by}` is the {}",
                     described(&target)
                 ));
                 target = Target::Attribute(name);

@@ -16,3 +16,6 @@ mod values;
 
 pub(crate) use command::{default_rejects, import_plain, read_map};
 pub(crate) use run::{Plan, import};
+
+#[cfg(test)]
+mod tests;
