@@ -1,1 +1,3 @@
-fn main() {}
+//! The tests that cross crates, as one binary.
+
+mod tidy;
