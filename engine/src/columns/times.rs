@@ -1,0 +1,162 @@
+//! The times of whole customers' interactions.
+//!
+//! ```text
+//! ints                first time of each customer
+//! step  wide          the gaps from one interaction to the customer's next, divided by
+//!                     `step`, the largest unit that all are whole multiples of
+//! ```
+
+use super::ints;
+use super::packed::{Wide, pack_wide, unpack_wide};
+use super::reader::{Reader, put_varint};
+use crate::error::{Error, Result};
+
+/// Appends `times` to `out`. Customer `i`'s are `times[offsets[i]..offsets[i + 1]]`,
+/// ascending, and at least one.
+///
+/// # Errors
+/// [`Error::Invalid`] where they are not so.
+pub fn encode(times: &[i64], offsets: &[u32], out: &mut Vec<u8>) -> Result<()> {
+    let customers = offsets.len().saturating_sub(1);
+    let mut firsts = Vec::with_capacity(customers);
+    let mut gaps = Vec::with_capacity(times.len().saturating_sub(customers));
+    for (&start, &end) in offsets.iter().zip(offsets.iter().skip(1)) {
+        let journey = times.get(start as usize..end as usize).and_then(|journey| journey.split_first());
+        let Some((&first, rest)) = journey else {
+            return Err(Error::invalid("a block's offsets do not fit its times"));
+        };
+        firsts.push(first);
+        let mut last = first;
+        for &time in rest {
+            if time < last {
+                return Err(Error::invalid("a block's times are not in ascending order"));
+            }
+            gaps.push(time.wrapping_sub(last) as u64);
+            last = time;
+        }
+    }
+    ints::encode(&firsts, out);
+    let step = ints::greatest_common_divisor(gaps.iter().copied()).max(1);
+    if step > 1 {
+        gaps.iter_mut().for_each(|gap| *gap /= step);
+    }
+    put_varint(step, out);
+    pack_wide(&gaps, out);
+    Ok(())
+}
+
+/// Reads the times that [`encode`] wrote with the same `offsets`.
+///
+/// # Errors
+/// [`Error::Damaged`] where the bytes cannot be that.
+pub fn decode(reader: &mut Reader<'_>, offsets: &[u32]) -> Result<Vec<i64>> {
+    let rows = offsets.last().copied().unwrap_or(0) as usize;
+    let customers = offsets.len().saturating_sub(1);
+    let Some(gap_count) = rows.checked_sub(customers) else {
+        return Err(reader.damaged("more customers than interactions"));
+    };
+    let firsts = ints::decode(reader, customers)?;
+    let step = reader.varint()? as i64;
+    let Wide { low, high } = unpack_wide(reader, gap_count)?;
+
+    let mut times = Vec::with_capacity(rows);
+    let mut gaps = low.as_slice();
+    let mut high = high.into_iter().peekable();
+    let mut passed = 0_u32;
+    let mut ascending = true;
+    for ((&start, &end), first) in offsets.iter().zip(offsets.iter().skip(1)).zip(firsts) {
+        let split = end
+            .checked_sub(start)
+            .and_then(|len| len.checked_sub(1))
+            .and_then(|len| gaps.split_at_checked(len as usize));
+        let Some((journey, rest)) = split else {
+            return Err(reader.damaged("offsets out of order"));
+        };
+        gaps = rest;
+        let mut time = first;
+        times.push(time);
+        let mut advance = |gap: u64| {
+            let next = time.wrapping_add((gap as i64).wrapping_mul(step));
+            ascending &= next >= time;
+            time = next;
+            next
+        };
+        let after = passed + journey.len() as u32;
+        if high.peek().is_none_or(|&(place, _)| place >= after) {
+            times.extend(journey.iter().map(|&gap| advance(u64::from(gap))));
+        } else {
+            for (place, &gap) in (passed..).zip(journey) {
+                let above = high.next_if(|&(at, _)| at == place).map_or(0, |(_, half)| u64::from(half) << 32);
+                times.push(advance(u64::from(gap) | above));
+            }
+        }
+        passed = after;
+    }
+    if !ascending || times.len() != rows {
+        return Err(reader.damaged("times out of order"));
+    }
+    Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(journeys: &[Vec<i64>], bytes_max: usize) {
+        let times: Vec<i64> = journeys.concat();
+        let mut offsets = vec![0];
+        for journey in journeys {
+            offsets.push(offsets[offsets.len() - 1] + journey.len() as u32);
+        }
+        let mut bytes = Vec::new();
+        encode(&times, &offsets, &mut bytes).expect("writes");
+        assert!(bytes.len() <= bytes_max, "{} bytes for {} times", bytes.len(), times.len());
+        let mut reader = Reader::new(&bytes, "test");
+        assert_eq!(decode(&mut reader, &offsets).expect("reads"), times);
+        reader.finish().expect("is all");
+    }
+
+    #[test]
+    fn times_come_back() {
+        check(&[], 10);
+        check(&[vec![i64::MIN, i64::MAX]], 100);
+        check(&[vec![i64::MIN]], 20);
+        check(&[vec![5; 1_000], vec![5]], 20);
+        // Whole minutes over two hours: 7 bits a gap.
+        let journey: Vec<i64> = (0..1_281)
+            .scan(0, |time, i| {
+                *time += (i * 37 % 120) * 60_000;
+                Some(*time)
+            })
+            .collect();
+        check(&[journey], 1_150);
+        // Gaps of years in milliseconds need more than 32 bits.
+        check(&[vec![0, 1], vec![0, 1 << 40, (1 << 40) + 1, 1 << 50], vec![3, 4, 5]], 120);
+    }
+
+    #[test]
+    fn disorder_is_refused() {
+        assert!(encode(&[2, 1], &[0, 2], &mut Vec::new()).is_err());
+        assert!(encode(&[1, 2], &[0, 0, 2], &mut Vec::new()).is_err());
+        assert!(encode(&[1, 2], &[0, 3], &mut Vec::new()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_journeys_come_back(mut journeys in proptest::collection::vec(proptest::collection::vec(
+            prop_oneof![4 => 0..1_000_000_i64, 1 => any::<i64>()], 1..200), 0..8)) {
+            journeys.iter_mut().for_each(|journey| journey.sort_unstable());
+            check(&journeys, usize::MAX);
+        }
+
+        #[test]
+        fn any_bytes_are_safe(
+            bytes in proptest::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..300),
+            offsets in proptest::collection::vec(0..500_u32, 0..20),
+        ) {
+            let _ = decode(&mut Reader::new(&bytes, "test"), &offsets);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Content digests: what an interaction says, in 128 bits that do not depend
+//! on the store, on the order of attributes or on the type a number was read as.
+//!
+//! A row's digest mixes its identity, its time and the wrapping sum of a hash
+//! for each value that is not NULL, so it can be computed a column at a time.
+//! The hash is XXH3-128 (Collet, xxHash specification 0.8).
+
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+
+use crate::column::Column;
+use crate::schema::{AttrType, Attribute};
+
+/// Adds the hashes of a column's values to the sums of its rows.
+///
+/// `text_of_symbol` reads the store's dictionary; it is asked for
+/// [`Column::Symbol`] only.
+pub(crate) fn add_column(
+    sums: &mut [u128],
+    attribute: &Attribute,
+    column: &Column,
+    text_of_symbol: &dyn Fn(u32) -> String,
+) {
+    let name = name_hash(&attribute.name);
+    match column {
+        Column::Symbol { codes, dictionary } => {
+            let hashes: Vec<u128> =
+                dictionary.iter().map(|&symbol| text_hash(name, &text_of_symbol(symbol))).collect();
+            add_codes(sums, codes, &hashes);
+        }
+        Column::Str { codes, dictionary } => {
+            let hashes: Vec<u128> = dictionary.iter().map(|text| text_hash(name, text)).collect();
+            add_codes(sums, codes, &hashes);
+        }
+        Column::Int { values, .. } => {
+            for (row, (sum, &value)) in sums.iter_mut().zip(values).enumerate() {
+                if !column.is_null(row) {
+                    let hash = match attribute.ty {
+                        AttrType::Bool => text_hash(name, if value == 0 { "false" } else { "true" }),
+                        _ => int_hash(name, value),
+                    };
+                    *sum = sum.wrapping_add(hash);
+                }
+            }
+        }
+        Column::Float { values, .. } => {
+            for (row, (sum, &value)) in sums.iter_mut().zip(values).enumerate() {
+                if !column.is_null(row) {
+                    *sum = sum.wrapping_add(number_hash(name, value));
+                }
+            }
+        }
+    }
+}
+
+fn add_codes(sums: &mut [u128], codes: &[u32], hashes: &[u128]) {
+    for (sum, &code) in sums.iter_mut().zip(codes) {
+        if let Some(hash) = (code as usize).checked_sub(1).and_then(|place| hashes.get(place)) {
+            *sum = sum.wrapping_add(*hash);
+        }
+    }
+}
+
+/// The digest of a row: its identity's hash, its time and the sum of its values.
+pub(crate) fn row_digest(identity: u128, time: i64, values: u128) -> u128 {
+    let mut bytes = [0; 40];
+    let parts = identity.to_le_bytes().into_iter().chain(time.to_le_bytes()).chain(values.to_le_bytes());
+    for (byte, part) in bytes.iter_mut().zip(parts) {
+        *byte = part;
+    }
+    xxh3_128(&bytes)
+}
+
+/// The hash of an identity, for [`row_digest`].
+pub(crate) fn identity_hash(identity: &str) -> u128 {
+    xxh3_128(identity.as_bytes())
+}
+
+/// The key an event id is remembered under in one store.
+pub(crate) fn event_key(store_key: u64, event_id: &str) -> u128 {
+    xxh3_128_with_seed(event_id.as_bytes(), store_key)
+}
+
+/// The key the `occurrence`-th row (from 0) of one content is remembered under
+/// in one store. `domain` keeps customers' rows apart from interactions.
+pub(crate) fn content_key(store_key: u64, domain: u8, digest: u128, occurrence: u32) -> u128 {
+    let mut bytes = [0; 21];
+    let parts =
+        digest.to_le_bytes().into_iter().chain(occurrence.to_le_bytes()).chain(std::iter::once(domain));
+    for (byte, part) in bytes.iter_mut().zip(parts) {
+        *byte = part;
+    }
+    xxh3_128_with_seed(&bytes, !store_key)
+}
+
+fn name_hash(name: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(name.to_lowercase().as_bytes())
+}
+
+/// Text that reads as a plain number hashes as that number, so that a column
+/// whose type was widened since keeps its digests.
+fn text_hash(name: u64, text: &str) -> u128 {
+    let plain = text.bytes().next().is_some_and(|b| b.is_ascii_digit() || b == b'-' || b == b'.')
+        && text.len() <= 24
+        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'e' | b'E' | b'+'));
+    if plain {
+        if let Ok(int) = text.parse::<i64>() {
+            return int_hash(name, int);
+        }
+        if let Ok(float) = text.parse::<f64>() {
+            return number_hash(name, float);
+        }
+    }
+    xxh3_128_with_seed(text.as_bytes(), name)
+}
+
+fn int_hash(name: u64, value: i64) -> u128 {
+    const EXACT: i64 = 1 << 53;
+    if (-EXACT..=EXACT).contains(&value) {
+        return number_hash(name, value as f64);
+    }
+    xxh3_128_with_seed(&value.to_le_bytes(), name ^ 1)
+}
+
+fn number_hash(name: u64, value: f64) -> u128 {
+    xxh3_128_with_seed(&(value + 0.0).to_bits().to_le_bytes(), name ^ 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{AttrId, Subject};
+    use crate::strings::Strings;
+
+    fn attribute(ty: AttrType) -> Attribute {
+        Attribute { id: AttrId(0), name: "Amount".into(), ty, role: None, subject: Subject::Interaction }
+    }
+
+    fn sum(ty: AttrType, column: &Column) -> u128 {
+        let mut sums = vec![0];
+        add_column(&mut sums, &attribute(ty), column, &|_| "5".to_owned());
+        sums[0]
+    }
+
+    #[test]
+    fn a_number_hashes_alike_through_every_type() {
+        let mut dictionary = Strings::default();
+        dictionary.push("5");
+        let int = sum(AttrType::Int, &Column::Int { values: vec![5], valid: None });
+        assert_eq!(int, sum(AttrType::Float, &Column::Float { values: vec![5.0], valid: None }));
+        assert_eq!(int, sum(AttrType::Text, &Column::Str { codes: vec![1], dictionary }));
+        assert_eq!(int, sum(AttrType::Symbol, &Column::Symbol { codes: vec![1], dictionary: vec![9] }));
+        assert_ne!(int, sum(AttrType::Int, &Column::Int { values: vec![6], valid: None }));
+        assert_eq!(0, sum(AttrType::Int, &Column::Int { values: vec![0], valid: Some(vec![false]) }));
+    }
+
+    #[test]
+    fn keys_differ_by_store_and_occurrence() {
+        let digest = row_digest(identity_hash("crm:1"), 5, 7);
+        assert_ne!(content_key(1, 0, digest, 0), content_key(1, 0, digest, 1));
+        assert_ne!(content_key(1, 0, digest, 0), content_key(2, 0, digest, 0));
+        assert_ne!(content_key(1, 0, digest, 0), content_key(1, 1, digest, 0));
+        assert_ne!(event_key(1, "e"), event_key(2, "e"));
+    }
+}
