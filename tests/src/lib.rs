@@ -2,3 +2,6 @@
 
 pub mod reference;
 pub mod sources;
+pub mod store;
+pub mod table;
+pub mod text;

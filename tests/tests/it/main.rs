@@ -1,3 +1,4 @@
 //! The tests that cross crates, as one binary.
 
+mod differential;
 mod tidy;
