@@ -1,5 +1,6 @@
 //! Shared pieces of the cross-crate tests.
 
+pub mod golden;
 pub mod reference;
 pub mod sources;
 pub mod store;

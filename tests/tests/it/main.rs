@@ -1,4 +1,5 @@
 //! The tests that cross crates, as one binary.
 
 mod differential;
+mod golden;
 mod tidy;
