@@ -1,5 +1,6 @@
 //! The tests that cross crates, as one binary.
 
+mod conformance;
 mod differential;
 mod golden;
 mod tidy;
