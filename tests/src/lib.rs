@@ -1,5 +1,7 @@
 //! Shared pieces of the cross-crate tests.
 
+pub mod binary;
+pub mod facts;
 pub mod golden;
 pub mod reference;
 pub mod sources;

@@ -3,4 +3,5 @@
 mod conformance;
 mod differential;
 mod golden;
+mod real_data;
 mod tidy;
