@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod facts;
 pub mod golden;
+pub mod ledger;
 pub mod reference;
 pub mod sources;
 pub mod store;

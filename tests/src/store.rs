@@ -2,8 +2,11 @@
 
 use tempfile::TempDir;
 use throughline::Db;
-use throughline::engine::{AttrType, Batch, Identity, ImportReport, Interaction, Subject, ValueRef};
+use throughline::engine::{
+    AttrType, Batch, Error, Identity, ImportReport, Interaction, Result, Subject, ValueRef,
+};
 
+use crate::ledger::options;
 use crate::reference::{Event, Val};
 
 /// A store in a folder of its own, which goes when it is dropped.
@@ -26,7 +29,7 @@ impl Store {
     /// Where there is no room for one.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the store");
-        let db = Db::open(folder.path().join("store")).expect("the store opens");
+        let db = Db::open_with(folder.path().join("store"), options()).expect("the store opens");
         Self { db: Some(db), folder }
     }
 
@@ -51,7 +54,7 @@ impl Store {
     /// Where it does not open.
     pub fn reopen(&mut self) {
         self.db = None;
-        self.db = Some(Db::open(self.folder.path().join("store")).expect("the store opens again"));
+        self.db = Some(Db::open_with(self.path(), options()).expect("the store opens again"));
     }
 
     /// Deletes the graph, and opens the store again.
@@ -60,7 +63,7 @@ impl Store {
     /// Where it does not open.
     pub fn lose_the_graph(&mut self) {
         self.db = None;
-        for entry in std::fs::read_dir(self.folder.path().join("store")).expect("lists").flatten() {
+        for entry in std::fs::read_dir(self.path()).expect("lists").flatten() {
             if entry.file_name().to_string_lossy().starts_with("graph-") {
                 std::fs::remove_dir_all(entry.path()).expect("removes the graph");
             }
@@ -105,38 +108,50 @@ pub fn append(db: &Db, events: &[Event], sequenced: bool) {
 /// # Panics
 /// Where the store refuses them.
 pub fn import(db: &Db, source: &str, events: &[Event], piece: usize) -> ImportReport {
-    let mut import = db.import(source).expect("an import begins");
-    for event in events {
-        for (name, value) in &event.attrs {
-            if import.schema().find(Subject::Interaction, name).is_none() {
-                let ty = match value {
-                    Val::Str(_) => AttrType::Symbol,
-                    Val::Int(_) => AttrType::Int,
-                    Val::Float(_) => AttrType::Float,
-                    Val::Bool(_) => AttrType::Bool,
-                };
-                import.declare(Subject::Interaction, name, ty, None).expect("declares");
-            }
+    try_import(db, source, events, piece).expect("imports")
+}
+
+/// As [`import`].
+///
+/// # Errors
+/// What the store said.
+pub fn try_import(
+    db: &throughline::engine::Db,
+    source: &str,
+    events: &[Event],
+    piece: usize,
+) -> Result<ImportReport> {
+    let mut import = db.import(source)?;
+    for (name, value) in events.iter().flat_map(|event| &event.attrs) {
+        if import.schema().find(Subject::Interaction, name).is_none() {
+            let ty = match value {
+                Val::Str(_) => AttrType::Symbol,
+                Val::Int(_) => AttrType::Int,
+                Val::Float(_) => AttrType::Float,
+                Val::Bool(_) => AttrType::Bool,
+            };
+            import.declare(Subject::Interaction, name, ty, None)?;
         }
     }
+    let schema = import.schema().clone();
     for piece in events.chunks(piece.max(1)) {
-        let schema = import.schema().clone();
         let mut batch = Batch::new(&schema);
         for event in piece {
-            batch.begin(&Identity::parse(&event.customer).expect("an identity"), event.time);
+            batch.begin(&Identity::parse(&event.customer)?, event.time);
             batch.sequence(event.sequence);
             for (name, value) in &event.attrs {
-                let attribute = schema.find(Subject::Interaction, name).expect("is declared");
+                let attribute = schema.find(Subject::Interaction, name);
+                let attribute = attribute.ok_or_else(|| Error::invalid(format!("{name} is not declared")))?;
                 let value = match value {
                     Val::Str(text) => ValueRef::Str(text),
                     Val::Int(number) => ValueRef::Int(*number),
                     Val::Float(number) => ValueRef::Float(*number),
                     Val::Bool(truth) => ValueRef::Bool(*truth),
                 };
-                batch.set(attribute.id, value).expect("fits its attribute");
+                batch.set(attribute.id, value)?;
             }
         }
-        import.push(batch).expect("is taken");
+        import.push(batch)?;
     }
-    import.commit().expect("commits")
+    import.commit()
 }

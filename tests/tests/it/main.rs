@@ -1,6 +1,8 @@
 //! The tests that cross crates, as one binary.
 
 mod conformance;
+mod crash;
+mod damage;
 mod differential;
 mod golden;
 mod real_data;
