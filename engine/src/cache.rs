@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use parking_lot::Mutex;
+use std::collections::HashMap;
 
 struct Slot {
     key: u64,

@@ -102,7 +102,11 @@ impl Chunks {
             start = end;
         }
         if out.len() as u64 != range.end.saturating_sub(range.start) {
-            return Err(Error::damaged(self.folder.clone(), range.start, "a column reaches past its segment"));
+            return Err(Error::damaged(
+                self.folder.clone(),
+                range.start,
+                "a column reaches past its segment",
+            ));
         }
         Ok(out)
     }
@@ -176,7 +180,8 @@ impl<'a> ChunkWriter<'a> {
         self.next
     }
 
-    fn send(&mut self) -> Result<()> {
+    /// Hands what has gathered to the store.
+    pub(crate) fn send(&mut self) -> Result<()> {
         self.bytes = 0;
         if self.batch.is_empty() {
             return Ok(());

@@ -21,6 +21,10 @@ mod ints;
 mod packed;
 mod presence;
 mod reader;
+#[cfg(test)]
+mod speed;
+#[cfg(test)]
+mod tests;
 mod text;
 mod times;
 

@@ -4,20 +4,31 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
+use crate::absorb::{Keys, SCRATCH, absorb};
 use crate::batch::Interaction;
+pub use crate::check::CheckReport;
+use crate::commit::{Ticket, Writer, load_graph, now_ms, rebuilt};
+use crate::disk::{Disk, Lock, OsDisk};
 use crate::error::{Error, Result};
+use crate::head::{HEAD, Head};
+use crate::history::{History, Position};
 use crate::import::Import;
+use crate::limits::TIME_MIN_MS;
 use crate::model::Millis;
+use crate::records::{self, CohortRecord, FINAL};
 use crate::snapshot::Snapshot;
+use crate::state::bitmap_bytes;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Make the store where there is none. Default true.
     pub create: bool,
-    /// Refuse everything that writes. Default false.
+    /// Refuse everything that changes the store. Default false. The store is
+    /// still locked, and a graph that was lost is still made again.
     pub read_only: bool,
     /// Memory that importing, rebuilding and the page cache may use, in bytes.
     /// Default 512 MB.
@@ -63,96 +74,342 @@ pub struct Info {
     pub runs: u64,
     /// Interactions in memory, not sealed yet.
     pub unsealed: u64,
-    /// Frames in the history.
-    pub history_frames: u64,
-}
-
-/// What [`Db::check`] read and verified.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Frames of the history whose checksums hold.
-    pub frames: u64,
-    /// Bytes of history read.
-    pub history_bytes: u64,
-    /// Chunks of the graph whose length and checksum hold.
-    pub chunks: u64,
-    /// Bytes of graph read.
-    pub graph_bytes: u64,
-    /// Interactions whose order and place was checked.
-    pub interactions: u64,
-    /// What is wrong, each a sentence that names the place. Empty for a sound store.
-    pub problems: Vec<String>,
+    /// Commits acknowledged.
+    pub commits: u64,
 }
 
 /// An open store. One process has a store open at a time; inside it the
 /// handle is shared between threads by reference.
-#[derive(Debug)]
-pub struct Db {}
+pub struct Db {
+    writer: Mutex<Writer>,
+    waiting: Mutex<Vec<Arc<Ticket>>>,
+    current: RwLock<Snapshot>,
+    options: Options,
+    _lock: Box<dyn Lock>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("options", &self.options).finish_non_exhaustive()
+    }
+}
 
 impl Db {
     /// Opens the store in a folder, or makes one.
-    pub fn open(_path: impl AsRef<Path>) -> Result<Self> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where it is open elsewhere, [`Error::NotAStore`] where
+    /// the folder holds something else, [`Error::Damaged`] where acknowledged
+    /// history is not what was written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, Options::default())
     }
 
     /// Opens with options.
-    pub fn open_with(_path: impl AsRef<Path>, _options: Options) -> Result<Self> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// As [`Db::open`], and [`Error::NotAStore`] where there is none and
+    /// `create` is off.
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Self::open_on(Arc::new(OsDisk::new(path.as_ref())), options)
+    }
+
+    /// Opens the store on a disk: the real one, or a simulated one in tests.
+    ///
+    /// # Errors
+    /// As [`Db::open_with`].
+    pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        let none = !disk.exists(HEAD)?;
+        if none {
+            if !options.create || options.read_only {
+                return Err(Error::NotAStore(format!("there is no store in {}", disk.root().display())));
+            }
+            check_free(&*disk)?;
+            disk.create_dir("")?;
+        }
+        let program = std::env::args_os().next().unwrap_or_default();
+        let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let lock = disk.lock("LOCK", &format!("process {} ({program})", std::process::id()))?;
+        let head = match Head::read(&*disk)? {
+            Some(head) => head,
+            None => create(&disk)?,
+        };
+        let writer = open_writer(disk, &options, head)?;
+        let snapshot = Snapshot::of(&writer.state);
+        Ok(Self {
+            writer: Mutex::new(writer),
+            waiting: Mutex::default(),
+            current: RwLock::new(snapshot),
+            options,
+            _lock: lock,
+        })
     }
 
     /// The store as the last commit left it.
     pub fn snapshot(&self) -> Snapshot {
-        unreachable!("to be built")
+        self.current.read().clone()
     }
 
     /// The times that are taken now: 1900 to the horizon.
     pub fn time_bounds(&self) -> RangeInclusive<Millis> {
-        unreachable!("to be built")
+        TIME_MIN_MS..=now_ms() + self.options.horizon_ms
+    }
+
+    /// The options it was opened with.
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Adds interactions in one commit: all of them or, on an error, none.
-    /// Durable and visible when it returns.
-    pub fn append(&self, _interactions: impl IntoIterator<Item = Interaction>) -> Result<Commit> {
-        Err(Error::invalid("to be built"))
+    /// Durable and visible when it returns. Appenders on several threads share
+    /// their syncs.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the interaction that is not acceptable,
+    /// [`Error::Limit`] for more than `limits::BATCH_INTERACTIONS_MAX`,
+    /// [`Error::Poisoned`] after an earlier write failed.
+    pub fn append(&self, interactions: impl IntoIterator<Item = Interaction>) -> Result<Commit> {
+        self.check_may_write()?;
+        self.commit(Ticket::append(interactions.into_iter().collect()))
+    }
+
+    fn commit(&self, ticket: Arc<Ticket>) -> Result<Commit> {
+        self.waiting.lock().push(Arc::clone(&ticket));
+        let mut writer = self.writer.lock();
+        if let Some(answer) = ticket.take_answer() {
+            return answer;
+        }
+        let tickets = std::mem::take(&mut *self.waiting.lock());
+        let changed = writer.commit_all(tickets);
+        if changed {
+            self.show(&writer);
+            // What was acknowledged is durable; a seal that fails poisons the handle for later.
+            if writer.seal_if_full().is_ok() {
+                self.show(&writer);
+            }
+        }
+        ticket
+            .take_answer()
+            .unwrap_or_else(|| Err(Error::Poisoned("a commit was left without an answer".into())))
+    }
+
+    pub(crate) fn show(&self, writer: &Writer) {
+        *self.current.write() = Snapshot::of(&writer.state);
     }
 
     /// Begins a bulk import. `source` is recorded with it (a file name).
     /// Other writes wait until it ends.
-    pub fn import(&self, _source: &str) -> Result<Import<'_>> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// As [`Db::append`].
+    pub fn import(&self, source: &str) -> Result<Import<'_>> {
+        self.check_may_write()?;
+        Import::begin(self, self.writer.lock(), source)
     }
 
     /// Saves a set of customers under a name, replacing one of that name.
-    pub fn save_cohort(&self, _name: &str, _customers: &RoaringBitmap) -> Result<Commit> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an empty name; as [`Db::append`].
+    pub fn save_cohort(&self, name: &str, customers: &RoaringBitmap) -> Result<Commit> {
+        self.check_may_write()?;
+        if name.trim().is_empty() {
+            return Err(Error::invalid("a cohort needs a name"));
+        }
+        let record = CohortRecord { name: name.to_owned(), customers: bitmap_bytes(customers)? };
+        self.commit(Ticket::record(records::COHORT & !FINAL, records::to_bytes(&record)?))
     }
 
     /// Writes what is in memory into the graph.
+    ///
+    /// # Errors
+    /// Disk and graph errors; the handle is poisoned then, and nothing
+    /// acknowledged is lost.
     pub fn seal(&self) -> Result<()> {
-        Err(Error::invalid("to be built"))
+        self.check_may_write()?;
+        let mut writer = self.writer.lock();
+        let sealed = writer.seal();
+        self.show(&writer);
+        sealed
     }
 
     /// Makes the graph anew from the history.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where the history is damaged; the old graph stays then.
     pub fn rebuild(&self) -> Result<()> {
-        Err(Error::invalid("to be built"))
+        let mut writer = self.writer.lock();
+        writer.rebuild()?;
+        self.show(&writer);
+        Ok(())
+    }
+
+    /// Makes the graph anew after a reader met a damaged chunk of it. Answers
+    /// whether `error` was of that kind, and asking again makes sense.
+    ///
+    /// # Errors
+    /// As [`Db::rebuild`].
+    pub fn repair(&self, error: &Error) -> Result<bool> {
+        let of_graph = match error {
+            Error::Damaged { file, .. } => file.starts_with("graph-"),
+            Error::GraphUnresponsive { .. } | Error::Graph { .. } => true,
+            _ => false,
+        };
+        if of_graph {
+            self.rebuild()?;
+        }
+        Ok(of_graph)
     }
 
     /// Reads and verifies every stored byte that has a checksum, and the invariants.
+    ///
+    /// # Errors
+    /// Only what keeps it from going on; what is wrong with the store is in the report.
     pub fn check(&self) -> Result<CheckReport> {
-        Err(Error::invalid("to be built"))
+        // The writer waits, so that history and graph speak of one commit.
+        let writer = self.writer.lock();
+        crate::check::check(&writer.history, &writer.state)
     }
 
     /// Sizes on disk.
+    ///
+    /// # Errors
+    /// Where a folder cannot be read.
     pub fn info(&self) -> Result<Info> {
-        Err(Error::invalid("to be built"))
+        let writer = self.writer.lock();
+        let manifest = &writer.state.version.manifest;
+        Ok(Info {
+            history_bytes: writer.disk.bytes("history")?,
+            graph_bytes: writer.disk.bytes(&crate::commit::graph_folder(writer.graph))?,
+            event_id_bytes: (manifest.digests.iter().flat_map(|run| &run.pages))
+                .map(|chunk| u64::from(chunk.len))
+                .sum(),
+            segments: manifest.ranges.iter().map(|range| range.base.segments.len() as u64).sum(),
+            runs: manifest.ranges.iter().map(|range| range.runs.len() as u64).sum(),
+            unsealed: writer.state.tail_rows() as u64,
+            commits: writer.state.commit,
+        })
     }
 
-    /// Seals, and closes with the clean mark set. Dropping closes without
-    /// sealing and loses nothing.
+    /// Seals, and closes with the end of the history noted. Dropping closes
+    /// without sealing and loses nothing; reopening then replays.
+    ///
+    /// # Errors
+    /// As [`Db::seal`].
     pub fn close(self) -> Result<()> {
-        Err(Error::invalid("to be built"))
+        if self.options.read_only {
+            return Ok(());
+        }
+        let mut writer = self.writer.lock();
+        writer.seal()?;
+        writer.write_head()
+    }
+
+    fn check_may_write(&self) -> Result<()> {
+        if self.options.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
 }
 
-#[expect(dead_code, reason = "to be built")]
-type Shared = Arc<()>;
+/// Refuses a folder that holds anything but the beginnings of a store.
+fn check_free(disk: &dyn Disk) -> Result<()> {
+    let foreign = disk.list("")?.into_iter().find(|name| {
+        let ours = ["LOCK", "history", SCRATCH].contains(&name.as_str());
+        !(ours || name.starts_with(HEAD) || name.starts_with("graph-"))
+    });
+    match foreign {
+        None => Ok(()),
+        Some(name) => Err(Error::NotAStore(format!(
+            "{} holds `{name}` and no store: give an empty or a new folder",
+            disk.root().display()
+        ))),
+    }
+}
+
+fn create(disk: &Arc<dyn Disk>) -> Result<Head> {
+    let store_id = random_id();
+    // A creation that was cut off before HEAD was written leaves an empty history; one
+    // with frames is a store whose HEAD is lost, and this refuses it.
+    let history = History::create(Arc::clone(disk), store_id)?;
+    let head = Head { store_id, acknowledged: history.end(), commit: 0, graph: 1 };
+    head.write(&**disk)?;
+    Ok(head)
+}
+
+/// 128 bits from the system's random source, by way of the standard library's hash keys.
+fn random_id() -> [u8; 16] {
+    use std::hash::{BuildHasher, Hasher};
+    let number = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let mut id = [0; 16];
+    for (byte, random) in id.iter_mut().zip(number().to_le_bytes().into_iter().chain(number().to_le_bytes()))
+    {
+        *byte = random;
+    }
+    id
+}
+
+fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Writer> {
+    disk.remove_dir(SCRATCH)?;
+    let mut history = History::open(Arc::clone(&disk), head.store_id, head.acknowledged, options.read_only)?;
+    let end = last_commit_end(&history, head.acknowledged)?;
+    if end < history.end() && !options.read_only {
+        history.truncate(end)?;
+    }
+    let mut graph = head.graph;
+    let state = load_graph(&disk, options, head.store_id, graph).and_then(|mut state| {
+        if state.end > end {
+            return Err(Error::damaged(
+                crate::commit::graph_folder(graph),
+                0,
+                "it knows more than the history",
+            ));
+        }
+        state.sweep();
+        absorb(&mut state, &*disk, &history, end, options.memory_bytes, Keys::Remember)?;
+        Ok(state)
+    });
+    let (state, rebuilt_graph) = match state {
+        Ok(state) => (state, false),
+        // The graph is derived: whatever is wrong with it is mended from the history.
+        Err(Error::Damaged { file, .. }) if !file.starts_with("graph-") => {
+            return Err(Error::damaged(file, 0, "the history is damaged; restore it from a copy"));
+        }
+        Err(Error::Damaged { .. } | Error::Graph { .. } | Error::GraphUnresponsive { .. }) => {
+            let (state, number) = rebuilt(&disk, options, &history, head.store_id, graph + 1, end)?;
+            graph = number;
+            (state, true)
+        }
+        Err(error) => return Err(error),
+    };
+    let writer = Writer {
+        last_commit: state.commit,
+        acknowledged: end,
+        store_id: head.store_id,
+        options: options.clone(),
+        poisoned: None,
+        graph,
+        disk,
+        history,
+        state,
+    };
+    if rebuilt_graph {
+        writer.write_head()?;
+        writer.disk.remove_dir(&crate::commit::graph_folder(head.graph))?;
+    }
+    Ok(writer)
+}
+
+/// The end of the last whole commit: frames after it belong to one that was
+/// never acknowledged.
+fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position> {
+    let mut end = acknowledged;
+    let mut headers = history.headers(acknowledged, history.end());
+    while let Some(frame) = headers.next()? {
+        if frame.header.kind & FINAL != 0 {
+            end = frame.end;
+        }
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests;

@@ -132,7 +132,14 @@ mod tests {
     use crate::strings::Strings;
 
     fn attribute(ty: AttrType) -> Attribute {
-        Attribute { id: AttrId(0), name: "Amount".into(), ty, role: None, subject: Subject::Interaction }
+        Attribute {
+            id: AttrId(0),
+            name: "Amount".into(),
+            ty,
+            first_ty: ty,
+            role: None,
+            subject: Subject::Interaction,
+        }
     }
 
     fn sum(ty: AttrType, column: &Column) -> u128 {

@@ -182,10 +182,9 @@ impl Disk for OsDisk {
             full.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()).collect();
         for dir in missing.into_iter().rev() {
             match fs::create_dir(dir) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("create", dir)(error));
-                }
-                _ => {}
+                Ok(()) => {}
+                Err(_) if dir.is_dir() => {}
+                Err(error) => return Err(failed("create", dir)(error)),
             }
             let above = match dir.parent() {
                 Some(above) if !above.as_os_str().is_empty() => above,
@@ -447,6 +446,8 @@ mod tests {
         check(disk.open("none", How::Read), "cannot open");
         check(disk.open("none", How::Append), "cannot open");
         check(disk.open("none/x", How::Create), "cannot create");
+        write_atomically(&disk, "file", b"").expect("write");
+        assert!(matches!(disk.create_dir("file/x"), Err(Error::Io { action: "create", .. })));
     }
 
     #[test]

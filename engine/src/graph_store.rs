@@ -38,7 +38,7 @@ pub trait GraphStore: Send + Sync {
     fn apply(&self, batch: Vec<Change>) -> Result<()>;
     /// Makes everything applied so far durable.
     fn flush(&self) -> Result<()>;
-    /// All keys, ascending.
+    /// All keys, ascending. A store may have to read every value for it.
     fn keys(&self) -> Result<Vec<Vec<u8>>>;
 }
 
@@ -115,8 +115,16 @@ impl SledStore {
         let (opened, answer) = channel();
         let turn = Arc::new(Mutex::new(None));
         let folder = folder.into();
-        let worker =
-            Worker { folder, db: None, applied_bytes: 0, reopen_bytes, deadlines, turn: Arc::clone(&turn) };
+        let worker = Worker {
+            folder,
+            db: None,
+            failure: String::new(),
+            applied_bytes: 0,
+            unflushed: false,
+            reopen_bytes,
+            deadlines,
+            turn: Arc::clone(&turn),
+        };
         std::thread::Builder::new()
             .name("throughline-graph".to_owned())
             .spawn(move || worker.run(&opened, &queue))
@@ -138,33 +146,30 @@ impl SledStore {
         deadline: Duration,
         request: impl FnOnce(Reply<T>) -> Request,
     ) -> Result<T> {
-        self.dead_or(())?;
+        self.alive()?;
         let (reply, answer) = channel();
         if self.requests.lock().send(request(reply)).is_err() {
             return Err(graph(action, STOPPED));
         }
-        let mut wait = deadline;
         loop {
-            match answer.recv_timeout(wait) {
+            match answer.recv_timeout(deadline.min(GLANCE)) {
                 Ok(answer) => return answer,
                 Err(RecvTimeoutError::Disconnected) => return Err(graph(action, STOPPED)),
-                Err(RecvTimeoutError::Timeout) => self.dead_or(())?,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            // The worker may rightly be busy with what was asked before: then wait on.
-            wait = match *self.turn.lock() {
-                None => BETWEEN_TURNS,
-                Some(turn) => turn.deadline.saturating_sub(turn.began.elapsed()),
-            };
-            if wait.is_zero() {
-                self.dead.lock().get_or_insert((action, deadline.as_secs()));
+            // The worker may rightly be busy with what was asked before: it is its turn that counts.
+            let late = self.turn.lock().filter(|turn| turn.began.elapsed() >= turn.deadline);
+            if let Some(turn) = late {
+                self.dead.lock().get_or_insert((action, turn.deadline.as_secs()));
             }
+            self.alive()?;
         }
     }
 
-    fn dead_or<T>(&self, value: T) -> Result<T> {
+    fn alive(&self) -> Result<()> {
         match *self.dead.lock() {
             Some((action, seconds)) => Err(Error::GraphUnresponsive { action, seconds }),
-            None => Ok(value),
+            None => Ok(()),
         }
     }
 }
@@ -202,24 +207,47 @@ impl GraphStore for SledStore {
 
 /// Said where the worker is gone, or its sled is.
 const STOPPED: &str = "it stopped after an earlier failure; reopen the store";
-/// How long to wait again where the worker is seen between two requests.
-const BETWEEN_TURNS: Duration = Duration::from_millis(5);
+/// How often one who waits looks whether the worker is past its deadline.
+const GLANCE: Duration = Duration::from_millis(250);
 
 fn graph(action: &'static str, message: impl ToString) -> Error {
     Error::Graph { action, message: message.to_string() }
 }
 
-/// Runs a call into sled; its panic becomes an error.
-fn guarded<T>(action: &'static str, call: impl FnOnce() -> std::io::Result<T>) -> Result<T> {
+/// How a call into sled went wrong.
+enum Failure {
+    /// sled answered an error.
+    Reported(String),
+    /// sled panicked.
+    Panicked(String),
+    /// An earlier failure was the end of it.
+    Stopped(String),
+}
+
+impl Failure {
+    fn words(&self) -> String {
+        match self {
+            Self::Reported(words) | Self::Stopped(words) => words.clone(),
+            Self::Panicked(words) => format!("a fault inside sled: {words}"),
+        }
+    }
+}
+
+/// Runs a call into sled; a panic in it becomes an error.
+fn guarded<T>(call: impl FnOnce() -> std::io::Result<T>) -> std::result::Result<T, Failure> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(answer) => answer.map_err(|error| graph(action, error)),
+        Ok(answer) => answer.map_err(|error| {
+            // sled puts its source lines before the words: `sled:src/heap.rs:530 -> crc mismatch`.
+            let words = error.to_string();
+            Failure::Reported(words.rsplit(" -> ").next().unwrap_or_default().to_owned())
+        }),
         Err(panic) => {
             let words = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("no message");
-            Err(graph(action, format!("a fault inside the graph store: {words}")))
+            Err(Failure::Panicked(words.to_owned()))
         }
     }
 }
@@ -229,7 +257,12 @@ struct Worker {
     folder: PathBuf,
     /// None after a failure: then every call fails.
     db: Option<SledDb>,
+    /// What that failure was.
+    failure: String,
+    /// Since it was opened.
     applied_bytes: u64,
+    /// Whether something was applied since the last flush.
+    unflushed: bool,
     reopen_bytes: u64,
     deadlines: Deadlines,
     turn: Arc<Mutex<Option<Turn>>>,
@@ -247,7 +280,7 @@ impl Worker {
             let Deadlines { call, whole } = self.deadlines;
             match request {
                 Request::Get(keys, reply) => {
-                    self.turn(call, |worker| drop(reply.send(worker.call("read", |db| read(db, &keys)))));
+                    self.turn(call, |worker| drop(reply.send(worker.read("read", |db| read(db, &keys)))));
                 }
                 Request::Apply(batch, reply) => {
                     self.turn(call, |worker| drop(reply.send(worker.apply(batch))));
@@ -256,10 +289,10 @@ impl Worker {
                     }
                 }
                 Request::Flush(reply) => {
-                    self.turn(whole, |worker| drop(reply.send(worker.call("flush", flush))));
+                    self.turn(whole, |worker| drop(reply.send(worker.flush())));
                 }
                 Request::Keys(reply) => {
-                    self.turn(whole, |worker| drop(reply.send(worker.call("list its keys", list))));
+                    self.turn(whole, |worker| drop(reply.send(worker.read("list its keys", list))));
                 }
                 Request::Close(reply) => {
                     self.turn(whole, |worker| drop(reply.send(worker.close())));
@@ -281,24 +314,71 @@ impl Worker {
             .cache_capacity_bytes(CACHE_BYTES)
             .flush_every_ms(None)
             .zstd_compression_level(ZSTD_LEVEL);
-        self.db = Some(guarded("open", || config.open::<LEAF_FANOUT>())?);
+        let db = guarded(|| config.open::<LEAF_FANOUT>());
+        self.db = Some(db.map_err(|failure| graph("open", failure.words()))?);
         self.applied_bytes = 0;
         Ok(())
     }
 
-    /// Calls sled. After a failure its memory is not to be trusted, and dropping it would flush
-    /// that memory: it is left behind, and later calls fail.
-    fn call<T>(
+    /// Reads from sled. After an unreadable value it answers nothing but that error, so it is
+    /// opened anew and the other values stay readable; not where that would lose what was
+    /// applied and not flushed.
+    fn read<T>(
         &mut self,
         action: &'static str,
         call: impl FnOnce(&SledDb) -> std::io::Result<T>,
     ) -> Result<T> {
-        let Some(db) = &self.db else { return Err(graph(action, STOPPED)) };
-        let answer = guarded(action, || call(db));
+        let answer = self.call(action, call);
+        if let Err(Failure::Reported(_)) = answer
+            && !self.unflushed
+        {
+            let db = self.db.take();
+            let reopened = guarded(|| {
+                drop(db);
+                Ok(())
+            });
+            if reopened.is_ok()
+                && let Err(error) = self.open()
+            {
+                self.failure = error.to_string();
+            }
+        } else if answer.is_err() {
+            self.give_up();
+        }
+        answer.map_err(|failure| graph(action, failure.words()))
+    }
+
+    /// Writes to sled. After an error nobody knows what is in its memory, nor on disk.
+    fn write<T>(
+        &mut self,
+        action: &'static str,
+        call: impl FnOnce(&SledDb) -> std::io::Result<T>,
+    ) -> Result<T> {
+        let answer = self.call(action, call);
         if answer.is_err() {
-            std::mem::forget(self.db.take());
+            self.give_up();
+        }
+        answer.map_err(|failure| graph(action, failure.words()))
+    }
+
+    fn call<T>(
+        &mut self,
+        action: &'static str,
+        call: impl FnOnce(&SledDb) -> std::io::Result<T>,
+    ) -> std::result::Result<T, Failure> {
+        let Some(db) = &self.db else {
+            return Err(Failure::Stopped(format!("{STOPPED} ({})", self.failure)));
+        };
+        let answer = guarded(|| call(db));
+        if let Err(failure) = &answer {
+            self.failure = graph(action, failure.words()).to_string();
         }
         answer
+    }
+
+    /// Leaves sled behind. Dropping it would flush its memory, which is not to be trusted any more.
+    fn give_up(&mut self) {
+        std::mem::forget(self.db.take());
     }
 
     fn apply(&mut self, batch: Vec<Change>) -> Result<()> {
@@ -314,25 +394,33 @@ impl Worker {
                 None => changes.remove(key),
             }
         }
-        self.call("write", |db| db.apply_batch(changes))?;
+        self.write("write", |db| db.apply_batch(changes))?;
         self.applied_bytes += bytes;
+        self.unflushed = true;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.write("flush", |db| db.flush())?;
+        self.unflushed = false;
         Ok(())
     }
 
     fn close(&mut self) -> Result<()> {
-        self.call("flush", flush)?;
+        self.flush()?;
         let db = self.db.take();
-        guarded("close", || {
+        let closed = guarded(|| {
             drop(db);
             Ok(())
-        })
+        });
+        closed.map_err(|failure| graph("close", failure.words()))
     }
 
     /// Gives back the memory of written leaves. Where this fails `db` is left empty, so the next
     /// call says so.
     fn reopen(&mut self) {
-        if self.close().is_ok() {
-            drop(self.open());
+        if let Err(error) = self.close().and_then(|()| self.open()) {
+            self.failure = error.to_string();
         }
     }
 }
@@ -341,147 +429,9 @@ fn read(db: &SledDb, keys: &[Vec<u8>]) -> std::io::Result<Vec<Option<Vec<u8>>>> 
     keys.iter().map(|key| Ok(db.get(key)?.map(|value| value.to_vec()))).collect()
 }
 
-fn flush(db: &SledDb) -> std::io::Result<()> {
-    db.flush().map(drop)
-}
-
 fn list(db: &SledDb) -> std::io::Result<Vec<Vec<u8>>> {
     db.iter().keys().map(|key| Ok(key?.to_vec())).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::disk::{Disk, OsDisk, parent, read_whole, write_atomically};
-
-    const SHORT: Deadlines =
-        Deadlines { call: Duration::from_millis(400), whole: Duration::from_millis(400) };
-
-    fn value(seed: u8, len: usize) -> Vec<u8> {
-        let mut state = u64::from(seed) + 1;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        };
-        (0..len).map(|_| next()).collect()
-    }
-
-    fn key(number: u8) -> Vec<u8> {
-        vec![b'k', 0, number]
-    }
-
-    #[test]
-    fn what_was_flushed_is_there_after_reopening() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = SledStore::open(folder.path()).expect("open");
-        assert_eq!(store.get(b"k").expect("get"), None);
-        let batch = (0..6).map(|number| (key(number), Some(value(number, 261_000)))).collect();
-        store.apply(batch).expect("apply");
-        store.flush().expect("flush");
-        store
-            .apply(vec![(key(1), None), (key(3), Some(value(33, 12))), (key(6), Some(Vec::new()))])
-            .expect("apply");
-        let check = |store: &SledStore| {
-            let expected = [0, 2, 3, 4, 5, 6].map(key);
-            assert_eq!(store.keys().expect("keys"), expected);
-            let asked = [key(6), key(1), key(3), key(0), key(0)];
-            let asked: Vec<&[u8]> = asked.iter().map(Vec::as_slice).collect();
-            let values = store.get_many(&asked).expect("get");
-            let first = Some(value(0, 261_000));
-            assert_eq!(values, [Some(Vec::new()), None, Some(value(33, 12)), first.clone(), first]);
-        };
-        check(&store);
-        store.flush().expect("flush");
-        check(&store);
-        drop(store);
-        check(&SledStore::open(folder.path()).expect("open"));
-    }
-
-    #[test]
-    fn reopens_itself_between_batches() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = SledStore::open_with(folder.path(), Deadlines::default(), 50_000).expect("open");
-        for number in 0..20 {
-            store.apply(vec![(key(number), Some(value(number, 20_000)))]).expect("apply");
-            assert_eq!(store.get(&key(number / 2)).expect("get"), Some(value(number / 2, 20_000)));
-        }
-        assert_eq!(store.keys().expect("keys").len(), 20);
-    }
-
-    #[test]
-    fn a_folder_in_use_and_one_that_is_a_file_are_errors() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let _store = SledStore::open(folder.path()).expect("open");
-        assert!(matches!(SledStore::open(folder.path()), Err(Error::Graph { action: "open", .. })));
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        assert!(matches!(SledStore::open(file.path()), Err(Error::Graph { action: "open", .. })));
-    }
-
-    #[test]
-    fn a_stuck_worker_is_given_up() {
-        let (requests, queue) = channel();
-        let turn = Some(Turn { began: Instant::now(), deadline: Duration::from_millis(30) });
-        let store = SledStore {
-            requests: Mutex::new(requests),
-            dead: Mutex::new(None),
-            turn: Arc::new(Mutex::new(turn)),
-            deadlines: Deadlines { call: Duration::from_millis(10), whole: Duration::from_secs(3_600) },
-        };
-        assert!(matches!(store.get(b"k"), Err(Error::GraphUnresponsive { action: "read", .. })));
-        // Later calls would wait an hour if the handle were not known to be dead.
-        assert!(matches!(store.flush(), Err(Error::GraphUnresponsive { action: "read", .. })));
-        drop(store);
-        assert_eq!(queue.iter().count(), 1);
-    }
-
-    /// Flips one bit of sled's own files, and reads everything.
-    #[test]
-    fn a_flipped_bit_is_an_error_or_a_missing_key_and_never_hangs() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let written: Vec<Vec<u8>> = (0..4).map(|number| value(number, 3_000)).collect();
-        let store = SledStore::open(folder.path()).expect("open");
-        for (number, value) in (0..).zip(&written) {
-            store.apply(vec![(key(number), Some(value.clone()))]).expect("apply");
-        }
-        drop(store);
-        let mut files = Vec::new();
-        files_below(&OsDisk::new(folder.path()), "", &mut files);
-        let mut random = 0x1234_5678_9abc_def0_u64;
-        for _ in 0..40 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let damaged = tempfile::tempdir().expect("a temporary folder");
-            let disk = OsDisk::new(damaged.path());
-            let victim = (random >> 33) as usize % files.len();
-            for (number, (name, bytes)) in files.iter().enumerate() {
-                let mut bytes = bytes.clone();
-                if number == victim {
-                    let bit = (random >> 17) as usize % (bytes.len() * 8);
-                    bytes[bit / 8] ^= 1 << (bit % 8);
-                }
-                disk.create_dir(parent(name)).expect("folders");
-                write_atomically(&disk, name, &bytes).expect("write");
-            }
-            let Ok(store) = SledStore::open_with(damaged.path(), SHORT, REOPEN_BYTES) else { continue };
-            for (number, value) in (0..).zip(&written) {
-                if let Ok(Some(read)) = store.get(&key(number)) {
-                    assert_eq!(&read, value, "a wrong value after a flip in {}", files[victim].0);
-                }
-            }
-        }
-    }
-
-    fn files_below(disk: &OsDisk, folder: &str, files: &mut Vec<(String, Vec<u8>)>) {
-        for name in disk.list(folder).expect("list") {
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            // What cannot be listed is a file.
-            if disk.list(&path).is_ok() {
-                files_below(disk, &path, files);
-                continue;
-            }
-            let bytes = read_whole(disk, &path, 1 << 30).expect("read");
-            if !bytes.is_empty() {
-                files.push((path, bytes));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,22 @@
 //! Bulk import: many batches that become visible by one commit.
 
-use crate::batch::Batch;
+use parking_lot::MutexGuard;
+
+use crate::absorb::{Keys, absorb};
+use crate::batch::{Batch, check_time};
+use crate::commit::{Writer, now_ms};
+use crate::db::Db;
+use crate::dedupe::{Occurrences, Spill};
+use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
+use crate::history::{FrameHeader, Position};
+use crate::records::{self, FINAL, FrameRows, Source};
 use crate::schema::{AttrId, AttrType, Role, Schema, Subject};
+use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS};
+
+/// Distinct rows whose number of occurrences is kept in memory.
+const OCCURRENCES_IN_MEMORY: usize = 900_000;
+const SCRATCH: &str = "scratch-import";
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,45 +36,292 @@ pub struct ImportReport {
 /// A running import. Nothing of it is visible before [`Import::commit`], and
 /// nothing remains of it when it is dropped before. No other write to the
 /// store runs beside it.
-#[derive(Debug)]
 pub struct Import<'db> {
-    db: std::marker::PhantomData<&'db ()>,
+    db: &'db Db,
+    writer: MutexGuard<'db, Writer>,
+    source: String,
+    start: Position,
+    commit: u64,
+    before: Schema,
+    declared: bool,
+    written_schema: bool,
+    occurrences: [Occurrences; 2],
+    spill: Scratch,
+    added: u64,
+    duplicates: u64,
+    done: bool,
 }
 
-impl Import<'_> {
+impl std::fmt::Debug for Import<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Import")
+            .field("source", &self.source)
+            .field("added", &self.added)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'db> Import<'db> {
+    pub(crate) fn begin(db: &'db Db, mut writer: MutexGuard<'db, Writer>, source: &str) -> Result<Self> {
+        writer.check_writable()?;
+        // Keys remembered from here on can then be forgotten as a whole.
+        writer.seal()?;
+        db.show(&writer);
+        let spill = Scratch { disk: std::sync::Arc::clone(&writer.disk), file: None, len: 0 };
+        Ok(Self {
+            db,
+            source: source.to_owned(),
+            start: writer.history.end(),
+            commit: writer.last_commit + 1,
+            before: Schema::clone(&writer.state.names.schema),
+            declared: false,
+            written_schema: false,
+            occurrences: [Occurrences::new(OCCURRENCES_IN_MEMORY), Occurrences::new(OCCURRENCES_IN_MEMORY)],
+            spill,
+            added: 0,
+            duplicates: 0,
+            done: false,
+            writer,
+        })
+    }
+
     /// The attributes as declared so far. A [`Batch`] is made for one schema;
     /// make a new one after declaring.
     pub fn schema(&self) -> &Schema {
-        unreachable!("to be built")
+        &self.writer.state.names.schema
     }
 
     /// Adds an attribute or widens its type; see [`Schema::declare`].
+    ///
+    /// # Errors
+    /// As [`Schema::declare`].
     pub fn declare(
         &mut self,
-        _subject: Subject,
-        _name: &str,
-        _ty: AttrType,
-        _role: Option<Role>,
+        subject: Subject,
+        name: &str,
+        ty: AttrType,
+        role: Option<Role>,
     ) -> Result<AttrId> {
-        Err(Error::invalid("to be built"))
+        let mut schema = Schema::clone(self.schema());
+        let (id, changed) = schema.declare(subject, name, ty, role)?;
+        if changed {
+            self.writer.state.set_schema(schema);
+            self.declared = true;
+        }
+        Ok(id)
     }
 
     /// Takes a batch of interactions. A row whose event id the store has, or
     /// without one whose content it has as often as the source has shown it so
     /// far, is left out. Answers how many were left out.
-    pub fn push(&mut self, _batch: Batch) -> Result<u64> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a time before 1900 or past the horizon; disk errors.
+    pub fn push(&mut self, batch: Batch) -> Result<u64> {
+        self.take(batch, records::INTERACTIONS, DOMAIN_INTERACTIONS)
     }
 
     /// Takes rows of customer attributes: for each customer the latest row by
-    /// (time, sequence) wins, attribute by attribute. Attributes are those
-    /// declared with [`Subject::Customer`].
-    pub fn push_customers(&mut self, _batch: Batch) -> Result<u64> {
-        Err(Error::invalid("to be built"))
+    /// total order that has a value decides, attribute by attribute. Attributes
+    /// are those declared with [`Subject::Customer`].
+    ///
+    /// # Errors
+    /// As [`Import::push`].
+    pub fn push_customers(&mut self, batch: Batch) -> Result<u64> {
+        self.take(batch, records::CUSTOMERS, DOMAIN_CUSTOMERS)
     }
 
-    /// Makes all of it durable and visible.
-    pub fn commit(self) -> Result<ImportReport> {
-        Err(Error::invalid("to be built"))
+    fn take(&mut self, batch: Batch, kind: u8, domain: u8) -> Result<u64> {
+        self.writer.check_writable()?;
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        let latest = now_ms() + self.writer.options.horizon_ms;
+        for &time in &batch.times {
+            check_time(time, latest)?;
+        }
+        let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
+        let mut frame = FrameRows::from_batch(batch, self.commit << 20);
+        if by_content.contains(&true) {
+            let digests = self.writer.state.frame_digests(&frame);
+            let asked: Vec<u128> = digests
+                .iter()
+                .zip(&by_content)
+                .filter(|(_, asked)| **asked)
+                .map(|(digest, _)| *digest)
+                .collect();
+            let [interactions, customers] = &mut self.occurrences;
+            let counts = if domain == DOMAIN_CUSTOMERS { customers } else { interactions };
+            let mut counts = counts.count_then_add(&asked, &mut self.spill)?.into_iter();
+            frame.occurrences = Some(
+                by_content
+                    .iter()
+                    .map(|asked| if *asked { counts.next().map_or(-1, i64::from) } else { -1 })
+                    .collect(),
+            );
+        }
+        let keys = self.writer.state.keys(&frame, domain);
+        let keep = self.writer.keep(&keys, &std::collections::HashSet::new())?;
+        let duplicates = keep.iter().filter(|keep| !**keep).count();
+        self.duplicates += duplicates as u64;
+        if duplicates == frame.len() {
+            return Ok(duplicates as u64);
+        }
+        let (frame, keys) = if duplicates == 0 {
+            (frame, keys)
+        } else {
+            let keys = keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
+            (frame.filtered(&keep), keys)
+        };
+        self.write_declared()?;
+        self.write(kind, frame.len() as u32, &frame.encode()?)?;
+        self.writer.state.remember(&keys)?;
+        self.added += frame.len() as u64;
+        Ok(duplicates as u64)
+    }
+
+    /// Before the first rows: where they come from; before rows that need it: the schema.
+    fn write_declared(&mut self) -> Result<()> {
+        if self.added == 0 && self.writer.history.end() == self.start {
+            let source = records::to_bytes(&Source { name: self.source.clone() })?;
+            self.write(records::SOURCE, 0, &source)?;
+        }
+        if self.declared {
+            let schema = records::to_bytes(self.schema())?;
+            self.write(records::SCHEMA, 0, &schema)?;
+            self.declared = false;
+            self.written_schema = true;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, kind: u8, rows: u32, body: &[u8]) -> Result<()> {
+        let header = FrameHeader { commit: self.commit, recorded: now_ms(), kind, rows };
+        self.writer.history.append(header, body).map(drop).inspect_err(|error| {
+            self.writer.poisoned = Some(error.to_string());
+        })
+    }
+
+    /// Makes all of it durable and visible. An import without new rows changes
+    /// nothing, not even the schema.
+    ///
+    /// # Errors
+    /// Disk and graph errors. After one the store must be reopened, and then
+    /// shows either all of the import or nothing of it.
+    pub fn commit(mut self) -> Result<ImportReport> {
+        if self.added == 0 {
+            let report = self.report();
+            self.abandon()?;
+            return Ok(report);
+        }
+        self.write_declared()?;
+        self.write(records::COMMIT | FINAL, 0, &[])?;
+        if let Err(error) = self.writer.history.sync() {
+            self.writer.poisoned = Some(error.to_string());
+            return Err(error);
+        }
+        self.done = true;
+        let end = self.writer.history.end();
+        self.writer.acknowledged = end;
+        self.writer.last_commit = self.commit;
+        // The names were declared as rows came; the history is read from the schema before them.
+        let before = self.before.clone();
+        self.writer.state.set_schema(before);
+        let disk = std::sync::Arc::clone(&self.writer.disk);
+        self.spill.remove()?;
+        let built = build(&mut self.writer, &*disk, end);
+        if let Err(error) = built {
+            let why = format!(
+                "the import is durable as commit {}, but the graph is not made: {error}",
+                self.commit
+            );
+            self.writer.poisoned = Some(why.clone());
+            return Err(Error::Poisoned(why));
+        }
+        self.db.show(&self.writer);
+        Ok(self.report())
+    }
+
+    fn report(&self) -> ImportReport {
+        ImportReport {
+            commit: self.writer.state.commit,
+            added: self.added,
+            duplicates: self.duplicates,
+            interactions: self.writer.state.interactions(),
+            customers: self.writer.state.present.len(),
+        }
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        self.done = true;
+        let before = self.before.clone();
+        self.writer.state.set_schema(before);
+        self.writer.state.forget_unsealed_keys();
+        self.spill.remove()?;
+        if self.writer.history.end() != self.start {
+            let start = self.start;
+            self.writer.history.truncate(start)?;
+        }
+        Ok(())
+    }
+}
+
+/// Absorbs what was imported and seals it.
+fn build(writer: &mut Writer, disk: &dyn Disk, end: Position) -> Result<()> {
+    let memory = writer.options.memory_bytes;
+    let Writer { state, history, .. } = writer;
+    absorb(state, disk, history, end, memory, Keys::Known)?;
+    writer.seal()?;
+    writer.write_head()
+}
+
+impl Drop for Import<'_> {
+    fn drop(&mut self) {
+        if !self.done
+            && let Err(error) = self.abandon()
+        {
+            self.writer.poisoned = Some(error.to_string());
+        }
+    }
+}
+
+/// A scratch file for the counts of rows.
+struct Scratch {
+    disk: std::sync::Arc<dyn Disk>,
+    file: Option<Box<dyn DiskFile>>,
+    len: u64,
+}
+
+impl Scratch {
+    fn remove(&mut self) -> Result<()> {
+        if self.file.take().is_some() { self.disk.remove_dir(SCRATCH) } else { Ok(()) }
+    }
+}
+
+impl Spill for Scratch {
+    fn write(&mut self, bytes: &[u8]) -> Result<u64> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                self.disk.create_dir(SCRATCH)?;
+                self.file.insert(self.disk.open(&format!("{SCRATCH}/rows"), How::Create)?)
+            }
+        };
+        let offset = self.len;
+        file.append(bytes)?;
+        self.len += bytes.len() as u64;
+        Ok(offset)
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let read = match &self.file {
+            Some(file) => file.read_at(offset, buffer)?,
+            None => 0,
+        };
+        if read == buffer.len() {
+            Ok(())
+        } else {
+            Err(Error::damaged(format!("{SCRATCH}/rows"), offset, "the file is cut short"))
+        }
     }
 }

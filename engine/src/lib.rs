@@ -28,12 +28,26 @@ pub mod graph_store;
 pub mod history;
 
 mod batch;
-mod db;
+mod cache;
+mod chunks;
 mod dedupe;
+mod digest;
+mod head;
+mod manifest;
+mod names;
+mod order;
+mod records;
+mod span;
+
+mod absorb;
+mod check;
+mod commit;
+mod seal;
+mod state;
+
+mod db;
 pub mod graph;
 mod import;
-mod manifest;
-mod records;
 mod snapshot;
 
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};

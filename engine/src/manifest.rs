@@ -86,6 +86,8 @@ pub(crate) struct Manifest {
     pub next_chunk: u64,
     pub schema: Schema,
     pub interactions: u64,
+    /// Customers with an interaction, a roaring bitmap in its portable format.
+    pub present: Blob,
     pub ranges: Vec<Range>,
     /// Dictionaries of the symbol attributes, each in pages of strings.
     pub symbols: Vec<(AttrId, Vec<StringPage>)>,
@@ -115,6 +117,7 @@ impl Manifest {
             next_chunk: 1,
             schema: Schema::new(),
             interactions: 0,
+            present: Blob::default(),
             ranges: Vec::new(),
             symbols: Vec::new(),
             identities: Vec::new(),
@@ -138,9 +141,11 @@ impl Manifest {
 
     pub(crate) fn decode(bytes: &[u8], what: &str) -> Result<Self> {
         let damaged = |message: String| Error::damaged(what, 0, message);
-        let (Some(format), Some(sum), Some(body)) =
-            (bytes.first_chunk::<4>(), bytes.get(4..12).and_then(|part| part.first_chunk::<8>()), bytes.get(12..))
-        else {
+        let (Some(format), Some(sum), Some(body)) = (
+            bytes.first_chunk::<4>(),
+            bytes.get(4..12).and_then(|part| part.first_chunk::<8>()),
+            bytes.get(12..),
+        ) else {
             return Err(damaged("the manifest is cut short".to_owned()));
         };
         let format = u32::from_le_bytes(*format);
@@ -169,6 +174,7 @@ impl Manifest {
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);
         }
+        out.extend(&self.present.pages);
         for run in &self.digests {
             out.extend(&run.pages);
         }

@@ -205,7 +205,8 @@ impl FrameRows {
         let damaged = |message: &str| Error::damaged(what, 0, message);
         let mut at = 0_usize;
         let mut take = |n: usize| -> Result<&[u8]> {
-            let part = bytes.get(at..at.saturating_add(n)).ok_or_else(|| damaged("a frame's body is cut short"))?;
+            let part =
+                bytes.get(at..at.saturating_add(n)).ok_or_else(|| damaged("a frame's body is cut short"))?;
             at += n;
             Ok(part)
         };
@@ -351,7 +352,9 @@ mod tests {
         let rows = FrameRows::from_batch(batch(), 0).filtered(&[false, true, true]);
         assert_eq!(rows.identities.iter().collect::<Vec<_>>(), ["crm:2", "crm:1"]);
         assert_eq!(rows.identity_codes, [0, 1]);
-        let Some((_, Column::Str { codes, dictionary })) = rows.columns.first() else { panic!("a text column") };
+        let Some((_, Column::Str { codes, dictionary })) = rows.columns.first() else {
+            panic!("a text column")
+        };
         assert_eq!((codes.as_slice(), dictionary.len()), ([1, 2].as_slice(), 2));
     }
 }

@@ -183,6 +183,9 @@ pub struct Attribute {
     pub name: String,
     /// The type of its values.
     pub ty: AttrType,
+    /// The type it was first declared with: what was written before it was
+    /// widened is of a type between the two.
+    pub first_ty: AttrType,
     /// Its role, where it has one. One attribute has a role at a time.
     pub role: Option<Role>,
     /// Whose attribute it is.
@@ -211,6 +214,7 @@ impl Schema {
                 id: AttrId(schema.attributes.len() as u16),
                 name: role.name().to_owned(),
                 ty: role.attr_type(),
+                first_ty: role.attr_type(),
                 role: Some(role),
                 subject: Subject::Interaction,
             });
@@ -219,6 +223,7 @@ impl Schema {
             id: AttrId(schema.attributes.len() as u16),
             name: "value".to_owned(),
             ty: AttrType::Float,
+            first_ty: AttrType::Float,
             role: None,
             subject: Subject::Interaction,
         });
@@ -283,7 +288,14 @@ impl Schema {
                     });
                 }
                 let id = AttrId(self.attributes.len() as u16);
-                self.attributes.push(Attribute { id, name: name.to_owned(), ty, role: None, subject });
+                self.attributes.push(Attribute {
+                    id,
+                    name: name.to_owned(),
+                    ty,
+                    first_ty: ty,
+                    role: None,
+                    subject,
+                });
                 id
             }
         };

@@ -1,5 +1,7 @@
 //! What a reader sees: one commit, whole, for as long as it holds the snapshot.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -7,37 +9,16 @@ use roaring::RoaringBitmap;
 use crate::block::Block;
 use crate::column::Column;
 use crate::error::{Error, Result};
+use crate::index::{IndexReader, Levels, month_of};
+use crate::limits::RANGE_CUSTOMERS;
+use crate::manifest::{Range, Version};
 use crate::model::{CustomerOrdinal, Identity, Millis};
-use crate::schema::{AttrId, Schema};
-use crate::strings::StringTable;
-
-/// The dictionary of a symbol attribute: numbers to values and back.
-#[derive(Clone, Debug, Default)]
-pub struct Symbols {
-    table: StringTable,
-}
-
-impl Symbols {
-    /// The value of that number.
-    pub fn get(&self, symbol: u32) -> &str {
-        self.table.get(symbol)
-    }
-
-    /// The number of `value`, where the store has seen it.
-    pub fn find(&self, value: &str) -> Option<u32> {
-        self.table.find(value)
-    }
-
-    /// How many values there are; their numbers are `0..len`.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-}
+use crate::names::Names;
+pub use crate::names::Symbols;
+use crate::order::merge_blocks;
+use crate::schema::{AttrId, Schema, Subject};
+use crate::span::{Wanted, read_range};
+use crate::state::State;
 
 /// A span of customers that is read at once. Units are disjoint, ascending,
 /// and together hold every interaction.
@@ -58,48 +39,77 @@ pub struct Unit {
 /// The store as one commit left it. Cheap to clone and to share between threads.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    schema: Arc<Schema>,
+    names: Names,
+    version: Arc<Version>,
+    tail: Vec<Arc<Block>>,
+    customers: Option<Arc<Block>>,
+    cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
+    present: Arc<RoaringBitmap>,
+    units: Arc<[Unit]>,
+    commit: u64,
+    interactions: u64,
 }
 
 impl Snapshot {
+    pub(crate) fn of(state: &State) -> Self {
+        Self {
+            names: state.names.clone(),
+            version: Arc::clone(&state.version),
+            tail: state.tail.clone(),
+            customers: state.customers.clone(),
+            cohorts: state.cohorts.clone(),
+            present: Arc::clone(&state.present),
+            units: units(&state.version.manifest.ranges, &state.tail),
+            commit: state.commit,
+            interactions: state.interactions(),
+        }
+    }
+
     /// The attributes.
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.names.schema
     }
 
     /// The last commit it sees.
     pub fn commit(&self) -> u64 {
-        0
+        self.commit
     }
 
     /// Interactions in all.
     pub fn interactions(&self) -> u64 {
-        0
+        self.interactions
     }
 
     /// Customers with at least one interaction.
     pub fn customers(&self) -> u64 {
-        0
+        self.present.len()
+    }
+
+    /// The customers with at least one interaction.
+    pub fn present(&self) -> &RoaringBitmap {
+        &self.present
     }
 
     /// One past the highest customer ordinal.
     pub fn ordinals(&self) -> CustomerOrdinal {
-        0
+        self.names.ordinals
     }
 
     /// Time of the first and the last interaction.
     pub fn time_span(&self) -> Option<(Millis, Millis)> {
-        None
+        let first = self.units.iter().map(|unit| unit.time_min).min()?;
+        let last = self.units.iter().map(|unit| unit.time_max).max()?;
+        Some((first, last))
     }
 
     /// The dictionary of a symbol attribute; empty for any other.
-    pub fn symbols(&self, _attr: AttrId) -> Arc<Symbols> {
-        Arc::default()
+    pub fn symbols(&self, attr: AttrId) -> Arc<Symbols> {
+        self.names.symbols.get(&attr).cloned().unwrap_or_default()
     }
 
     /// The spans of customers to read, ascending.
     pub fn units(&self) -> &[Unit] {
-        &[]
+        &self.units
     }
 
     /// Decodes a unit with the wanted columns (reserved ones included). Symbol
@@ -108,47 +118,320 @@ impl Snapshot {
     /// whatever type they had when they were written.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where stored bytes are not what was written and could
-    /// not be repaired.
-    pub fn read(&self, _unit: usize, _wanted: &[AttrId]) -> Result<Block> {
-        Err(Error::invalid("to be built"))
+    /// [`Error::Damaged`] where stored bytes are not what was written; see
+    /// [`Db::repair`](crate::Db::repair).
+    pub fn read(&self, unit: usize, wanted: &[AttrId]) -> Result<Block> {
+        let unit = *self.unit(unit)?;
+        self.read_span(unit.first..=unit.last, wanted)
+    }
+
+    /// As [`Snapshot::read`], for any customers of one range of 65,536.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn read_span(&self, span: RangeInclusive<CustomerOrdinal>, wanted: &[AttrId]) -> Result<Block> {
+        let mut wanted = wanted.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let number = span.start() / RANGE_CUSTOMERS;
+        let nothing = Range::default();
+        let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
+        let touched = |first: u32, last: u32| last >= *span.start() && first <= *span.end();
+        let sealed: usize = range
+            .all()
+            .filter(|run| run.segments.iter().any(|segment| touched(segment.first, segment.last)))
+            .count();
+        let tail: Vec<&Arc<Block>> = self.tail.iter().filter(|block| block_touches(block, &span)).collect();
+        let alone = sealed + tail.len() <= 1;
+        let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
+        let parts = self.parts(range, &tail, &span, Wanted::These(&ordered))?;
+        let mut block = match parts.len() {
+            0 => return Ok(Block { offsets: vec![0], ..Block::default() }),
+            1 => parts.into_iter().next().unwrap_or_default(),
+            _ => merge_blocks(&self.names, &parts, &mut || self.parts(range, &tail, &span, Wanted::All))?,
+        };
+        block.columns.retain(|(attr, _)| wanted.binary_search(attr).is_ok());
+        Ok(block)
+    }
+
+    fn parts(
+        &self,
+        range: &Range,
+        tail: &[&Arc<Block>],
+        span: &RangeInclusive<CustomerOrdinal>,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<Block>> {
+        let mut parts = read_range(&self.version.chunks, &self.names, range, span.clone(), wanted)?;
+        parts.extend(tail.iter().map(|block| cut(block, span, wanted)));
+        parts.retain(|part| !part.customers.is_empty());
+        Ok(parts)
     }
 
     /// Exactly the customers with at least `n` (1, 2 or 3) interactions whose
     /// `attr` (a symbol attribute) is `symbol`.
-    pub fn at_least(&self, _attr: AttrId, _symbol: u32, _n: u8) -> Result<RoaringBitmap> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] as [`Snapshot::read`]; [`Error::Invalid`] for another `n`.
+    pub fn at_least(&self, attr: AttrId, symbol: u32, n: u8) -> Result<RoaringBitmap> {
+        let level = usize::from(n).checked_sub(1).filter(|&level| level < 3);
+        let level = level.ok_or_else(|| Error::invalid("the index counts 1, 2 or 3 occurrences"))?;
+        let mut levels = Levels::default();
+        for range in &self.version.manifest.ranges {
+            let mut of_range = Levels::default();
+            for run in range.all().filter(|run| !run.segments.is_empty()) {
+                let index = self.version.chunks.blob(&run.index)?;
+                of_range.add(&IndexReader::open(Arc::from(index))?.at_least(attr, symbol)?);
+            }
+            for (sum, part) in levels.0.iter_mut().zip(of_range.0) {
+                *sum |= part;
+            }
+        }
+        for block in &self.tail {
+            levels.add(&tail_levels(block, attr, symbol));
+        }
+        Ok(levels.0.into_iter().nth(level).unwrap_or_default())
     }
 
     /// At least the customers with an interaction at `from <= time < to`, by
     /// whole months in UTC.
-    pub fn active(&self, _from: Millis, _to: Millis) -> Result<RoaringBitmap> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn active(&self, from: Millis, to: Millis) -> Result<RoaringBitmap> {
+        let mut out = RoaringBitmap::new();
+        if to <= from {
+            return Ok(out);
+        }
+        let (first, last) = (month_of(from), month_of(to - 1));
+        for run in self.version.manifest.ranges.iter().flat_map(Range::all) {
+            if !run.segments.iter().any(|segment| segment.time_max >= from && segment.time_min < to) {
+                continue;
+            }
+            let index = IndexReader::open(Arc::from(self.version.chunks.blob(&run.index)?))?;
+            for month in index.months() {
+                if (first..=last).contains(&month) {
+                    out |= index.month(month)?;
+                }
+            }
+        }
+        for block in &self.tail {
+            for (place, &customer) in block.customers.iter().enumerate() {
+                let times = block.times.get(block.journey(place)).unwrap_or_default();
+                if times.iter().any(|&time| (first..=last).contains(&month_of(time))) {
+                    out.insert(customer);
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// The customer that goes by `identity`.
-    pub fn resolve(&self, _identity: &Identity) -> Result<Option<CustomerOrdinal>> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// None today; a later index on disk may fail to be read.
+    pub fn resolve(&self, identity: &Identity) -> Result<Option<CustomerOrdinal>> {
+        let found = self.names.identities.read().find(identity.as_str());
+        Ok(found.filter(|&ordinal| ordinal < self.names.ordinals))
     }
 
     /// The identity a customer is shown by.
-    pub fn customer_name(&self, _customer: CustomerOrdinal) -> Result<String> {
-        Err(Error::invalid("to be built"))
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an ordinal the snapshot does not have.
+    pub fn customer_name(&self, customer: CustomerOrdinal) -> Result<String> {
+        if customer >= self.names.ordinals {
+            return Err(Error::invalid("there is no such customer in this snapshot"));
+        }
+        Ok(self.names.identities.read().get(customer).to_owned())
     }
 
     /// A customer attribute, row `i` for customer ordinal `i`; it may be
-    /// shorter than [`Snapshot::ordinals`], the rest is NULL.
-    pub fn customer_column(&self, _attr: AttrId) -> Result<Arc<Column>> {
-        Err(Error::invalid("to be built"))
+    /// shorter than [`Snapshot::ordinals`], the rest is NULL. A value is that
+    /// of the latest row, by total order, that has one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an attribute that is not the customers'.
+    pub fn customer_column(&self, attr: AttrId) -> Result<Arc<Column>> {
+        if self.names.schema.get(attr).is_none_or(|attribute| attribute.subject != Subject::Customer) {
+            return Err(Error::invalid("that is not an attribute of customers"));
+        }
+        let empty = || Arc::new(Column::Int { values: Vec::new(), valid: None });
+        let Some(block) = &self.customers else { return Ok(empty()) };
+        let Some(column) = block.column(attr) else { return Ok(empty()) };
+        // For each ordinal the row that decides, if any.
+        let len = block.customers.last().map_or(0, |&last| last as usize + 1);
+        let mut rows: Vec<Option<usize>> = vec![None; len];
+        for (place, &customer) in block.customers.iter().enumerate() {
+            if let Some(row) = rows.get_mut(customer as usize) {
+                *row = block.journey(place).rev().find(|&row| !column.is_null(row));
+            }
+        }
+        fn pick<T: Copy + Default>(rows: &[Option<usize>], values: &[T]) -> Vec<T> {
+            rows.iter().map(|row| row.and_then(|row| values.get(row).copied()).unwrap_or_default()).collect()
+        }
+        let valid = || Some(rows.iter().map(Option::is_some).collect::<Vec<bool>>());
+        Ok(Arc::new(match column {
+            Column::Symbol { codes, dictionary } => {
+                Column::Symbol { codes: pick(&rows, codes), dictionary: dictionary.clone() }
+            }
+            Column::Str { codes, dictionary } => {
+                Column::Str { codes: pick(&rows, codes), dictionary: dictionary.clone() }
+            }
+            Column::Int { values, .. } => Column::Int { values: pick(&rows, values), valid: valid() },
+            Column::Float { values, .. } => Column::Float { values: pick(&rows, values), valid: valid() },
+        }))
     }
 
     /// Names of the saved cohorts, sorted.
     pub fn cohorts(&self) -> Vec<String> {
-        Vec::new()
+        self.cohorts.keys().cloned().collect()
     }
 
     /// The customers of a saved cohort.
-    pub fn cohort(&self, _name: &str) -> Result<Option<RoaringBitmap>> {
-        Ok(None)
+    ///
+    /// # Errors
+    /// None today; a later index on disk may fail to be read.
+    pub fn cohort(&self, name: &str) -> Result<Option<RoaringBitmap>> {
+        Ok(self.cohorts.get(name).map(|customers| RoaringBitmap::clone(customers)))
     }
+
+    fn unit(&self, unit: usize) -> Result<&Unit> {
+        self.units
+            .get(unit)
+            .ok_or_else(|| Error::invalid(format!("there is no unit {unit} in this snapshot")))
+    }
+}
+
+fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {
+    let mut out = wanted.to_vec();
+    if let Err(place) = out.binary_search(&AttrId::SEQUENCE) {
+        out.insert(place, AttrId::SEQUENCE);
+    }
+    out
+}
+
+fn block_touches(block: &Block, span: &RangeInclusive<CustomerOrdinal>) -> bool {
+    let place = block.customers.partition_point(|customer| customer < span.start());
+    block.customers.get(place).is_some_and(|customer| customer <= span.end())
+}
+
+/// The customers of a block that lie in a span, with the wanted columns.
+/// Dictionaries stay whole.
+fn cut(block: &Block, span: &RangeInclusive<CustomerOrdinal>, wanted: Wanted<'_>) -> Block {
+    let first = block.customers.partition_point(|customer| customer < span.start());
+    let last = block.customers.partition_point(|customer| customer <= span.end());
+    let offsets = block.offsets.get(first..=last).unwrap_or_default();
+    let start = offsets.first().copied().unwrap_or_default();
+    let rows = start as usize..offsets.last().copied().unwrap_or_default() as usize;
+    fn part<T: Clone>(values: &[T], rows: &std::ops::Range<usize>) -> Vec<T> {
+        values.get(rows.clone()).unwrap_or_default().to_vec()
+    }
+    let column = |column: &Column| match column {
+        Column::Symbol { codes, dictionary } => {
+            Column::Symbol { codes: part(codes, &rows), dictionary: dictionary.clone() }
+        }
+        Column::Str { codes, dictionary } => {
+            Column::Str { codes: part(codes, &rows), dictionary: dictionary.clone() }
+        }
+        Column::Int { values, valid } => {
+            Column::Int { values: part(values, &rows), valid: valid.as_ref().map(|valid| part(valid, &rows)) }
+        }
+        Column::Float { values, valid } => Column::Float {
+            values: part(values, &rows),
+            valid: valid.as_ref().map(|valid| part(valid, &rows)),
+        },
+    };
+    Block {
+        customers: block.customers.get(first..last).unwrap_or_default().to_vec(),
+        offsets: offsets.iter().map(|offset| offset - start).collect(),
+        times: part(&block.times, &rows),
+        columns: (block.columns.iter())
+            .filter(|(attr, _)| match wanted {
+                Wanted::All => true,
+                Wanted::These(attrs) => attrs.binary_search(attr).is_ok(),
+            })
+            .map(|(attr, values)| (*attr, column(values)))
+            .collect(),
+    }
+}
+
+fn tail_levels(block: &Block, attr: AttrId, symbol: u32) -> Levels {
+    let mut levels = Levels::default();
+    let Some(Column::Symbol { codes, dictionary }) = block.column(attr) else { return levels };
+    let Some(code) = dictionary.iter().position(|&entry| entry == symbol) else { return levels };
+    let code = code as u32 + 1;
+    for (place, &customer) in block.customers.iter().enumerate() {
+        let codes = codes.get(block.journey(place)).unwrap_or_default();
+        let count = codes.iter().filter(|&&other| other == code).count();
+        for (_, level) in levels.0.iter_mut().enumerate().take_while(|(at, _)| *at < count) {
+            level.insert(customer);
+        }
+    }
+    levels
+}
+
+/// A range in one piece where something overlays its base, else its base segments.
+fn units(ranges: &[Range], tail: &[Arc<Block>]) -> Arc<[Unit]> {
+    let mut in_tail: BTreeMap<u32, Unit> = BTreeMap::new();
+    for block in tail {
+        let mut start = 0;
+        while let Some(&customer) = block.customers.get(start) {
+            let number = customer / RANGE_CUSTOMERS;
+            let end = block.customers.partition_point(|customer| customer / RANGE_CUSTOMERS <= number);
+            let rows = block.journey(start).start..block.journey(end.saturating_sub(1)).end;
+            let times = block.times.get(rows.clone()).unwrap_or_default();
+            let unit = range_unit(
+                number,
+                rows.len() as u64,
+                times.iter().copied().min().unwrap_or_default(),
+                times.iter().copied().max().unwrap_or_default(),
+            );
+            add_unit(in_tail.entry(number).or_insert(Unit { interactions: 0, ..unit }), &unit);
+            start = end;
+        }
+    }
+    let mut out = Vec::new();
+    let numbers = ranges.len().max(in_tail.keys().last().map_or(0, |&last| last as usize + 1));
+    for number in 0..numbers as u32 {
+        let sealed = ranges.get(number as usize);
+        let overlay = in_tail.get(&number);
+        let segments = |range: &Range| -> Vec<Unit> {
+            (range.all().flat_map(|run| &run.segments))
+                .map(|segment| Unit {
+                    first: segment.first,
+                    last: segment.last,
+                    interactions: segment.rows,
+                    time_min: segment.time_min,
+                    time_max: segment.time_max,
+                })
+                .collect()
+        };
+        match (sealed.map(segments).filter(|units| !units.is_empty()), overlay) {
+            (Some(units), None) if sealed.is_some_and(|range| range.runs.is_empty()) => out.extend(units),
+            (units, overlay) => {
+                let parts = units.into_iter().flatten().chain(overlay.copied());
+                let merged = parts.reduce(|mut sum, part| {
+                    add_unit(&mut sum, &part);
+                    sum
+                });
+                out.extend(
+                    merged
+                        .map(|unit| Unit { first: number * RANGE_CUSTOMERS, ..unit })
+                        .map(|unit| Unit { last: number * RANGE_CUSTOMERS + (RANGE_CUSTOMERS - 1), ..unit }),
+                );
+            }
+        }
+    }
+    out.into()
+}
+
+fn range_unit(number: u32, interactions: u64, time_min: Millis, time_max: Millis) -> Unit {
+    let first = number * RANGE_CUSTOMERS;
+    Unit { first, last: first + (RANGE_CUSTOMERS - 1), interactions, time_min, time_max }
+}
+
+fn add_unit(sum: &mut Unit, part: &Unit) {
+    sum.interactions += part.interactions;
+    sum.time_min = sum.time_min.min(part.time_min);
+    sum.time_max = sum.time_max.max(part.time_max);
 }

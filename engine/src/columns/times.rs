@@ -108,7 +108,8 @@ mod tests {
         let times: Vec<i64> = journeys.concat();
         let mut offsets = vec![0];
         for journey in journeys {
-            offsets.push(offsets[offsets.len() - 1] + journey.len() as u32);
+            let start = offsets.last().copied().unwrap_or(0);
+            offsets.push(start + journey.len() as u32);
         }
         let mut bytes = Vec::new();
         encode(&times, &offsets, &mut bytes).expect("writes");

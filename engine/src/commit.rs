@@ -1,0 +1,379 @@
+//! The one commit path: validate, frame, sync, acknowledge, show.
+//!
+//! Appenders queue; whoever gets the writer writes the frames of all that wait
+//! and syncs once. A commit that was not synced is wholly absent: it is not in
+//! memory, and reopening cuts it off.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::absorb::{Keys, absorb, take_frame};
+use crate::batch::{Batch, Interaction, check_time};
+use crate::chunks::Chunks;
+use crate::db::{Commit, Options};
+use crate::disk::Disk;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::history::{FrameHeader, History, Position};
+use crate::limits::{BATCH_INTERACTIONS_MAX, TAIL_INTERACTIONS_MAX};
+use crate::manifest::Manifest;
+use crate::model::Identity;
+use crate::records::{self, FINAL, FrameRows};
+use crate::schema::{Schema, Subject};
+use crate::state::{DOMAIN_INTERACTIONS, State};
+
+/// What waits to be committed.
+pub(crate) struct Ticket {
+    work: Mutex<Option<Work>>,
+    answer: Mutex<Option<Result<Commit>>>,
+}
+
+enum Work {
+    Append(Vec<Interaction>),
+    Record { kind: u8, body: Vec<u8> },
+}
+
+impl Ticket {
+    fn new(work: Work) -> Arc<Self> {
+        Arc::new(Self { work: Mutex::new(Some(work)), answer: Mutex::new(None) })
+    }
+
+    pub(crate) fn append(interactions: Vec<Interaction>) -> Arc<Self> {
+        Self::new(Work::Append(interactions))
+    }
+
+    pub(crate) fn record(kind: u8, body: Vec<u8>) -> Arc<Self> {
+        Self::new(Work::Record { kind, body })
+    }
+
+    pub(crate) fn take_answer(&self) -> Option<Result<Commit>> {
+        self.answer.lock().take()
+    }
+
+    /// Gives the ticket an answer where it has none, so that nobody waits for ever.
+    pub(crate) fn fail(&self, message: &str) {
+        self.answer.lock().get_or_insert_with(|| Err(Error::Poisoned(message.to_owned())));
+    }
+}
+
+/// A commit in the history that is not synced yet.
+struct Written {
+    ticket: Arc<Ticket>,
+    commit: Commit,
+    frames: Vec<(u8, Vec<u8>)>,
+    keys: Vec<Option<u128>>,
+    end: Position,
+}
+
+/// The writer: one a store, behind one lock.
+pub(crate) struct Writer {
+    pub disk: Arc<dyn Disk>,
+    pub options: Options,
+    pub history: History,
+    pub state: State,
+    pub graph: u64,
+    pub store_id: [u8; 16],
+    /// Commits given out so far, synced or not.
+    pub last_commit: u64,
+    /// Why nothing more is written, once a write failed.
+    pub poisoned: Option<String>,
+    /// End of what is known to be durable.
+    pub acknowledged: Position,
+}
+
+impl Writer {
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match &self.poisoned {
+            Some(why) => Err(Error::Poisoned(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits all of `tickets` with one sync. Answers whether anything changed.
+    pub(crate) fn commit_all(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
+        let mut written: Vec<Written> = Vec::with_capacity(tickets.len());
+        // Keys and schema of commits written in this round, not in the state yet.
+        let mut schema = Arc::clone(&self.state.names.schema);
+        let mut keys = std::collections::HashSet::new();
+        for ticket in tickets {
+            let work = ticket.work.lock().take();
+            let result = match work {
+                Some(work) => self.write(work, &mut schema, &mut keys),
+                None => continue,
+            };
+            match result {
+                Ok(Some(mut done)) => {
+                    done.ticket = ticket;
+                    written.push(done);
+                }
+                Ok(None) => {
+                    let commit = Commit { number: self.state.commit, added: 0, duplicates: 0 };
+                    *ticket.answer.lock() = Some(Ok(commit));
+                }
+                Err(error) => *ticket.answer.lock() = Some(Err(error)),
+            }
+        }
+        if written.is_empty() {
+            return false;
+        }
+        if let Err(error) = self.history.sync() {
+            let why = error.to_string();
+            for done in &written {
+                done.ticket.fail(&why);
+            }
+            self.poisoned = Some(why);
+            return false;
+        }
+        self.acknowledged = self.history.end();
+        for done in written {
+            let commit = done.commit;
+            let applied = self.apply(done.frames, &done.keys, commit.number, done.end);
+            if let Err(error) = applied {
+                // It is durable, and reopening will show it.
+                self.poisoned = Some(format!("commit {} is durable but not shown: {error}", commit.number));
+            }
+            *done.ticket.answer.lock() = Some(Ok(commit));
+        }
+        true
+    }
+
+    fn apply(
+        &mut self,
+        frames: Vec<(u8, Vec<u8>)>,
+        keys: &[Option<u128>],
+        commit: u64,
+        end: Position,
+    ) -> Result<()> {
+        self.state.remember(keys)?;
+        for (kind, body) in frames {
+            let what = "a record just written";
+            if let Some(rows) = take_frame(&mut self.state, kind, commit, &body, what, Keys::Known)? {
+                self.state.add_to_tail(rows)?;
+            }
+        }
+        self.state.commit = commit;
+        self.state.end = end;
+        Ok(())
+    }
+
+    /// Writes the frames of one commit; `None` where there is nothing to commit.
+    fn write(
+        &mut self,
+        work: Work,
+        schema: &mut Arc<Schema>,
+        keys_written: &mut std::collections::HashSet<u128>,
+    ) -> Result<Option<Written>> {
+        self.check_writable()?;
+        let number = self.last_commit + 1;
+        let mut frames = Vec::new();
+        let mut keys = Vec::new();
+        let (mut added, mut duplicates, mut rows) = (0, 0, 0);
+        match work {
+            Work::Record { kind, body } => frames.push((kind | FINAL, body)),
+            Work::Append(interactions) => {
+                let (batch, declared) = self.batch(&interactions, schema)?;
+                let mut frame = FrameRows::from_batch(batch, number << 20);
+                keys = self.state.keys(&frame, DOMAIN_INTERACTIONS);
+                let keep = self.keep(&keys, keys_written)?;
+                duplicates = keep.iter().filter(|keep| !**keep).count() as u64;
+                if duplicates > 0 {
+                    frame = frame.filtered(&keep);
+                    keys =
+                        keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
+                }
+                added = frame.len() as u64;
+                rows = frame.len() as u32;
+                if added == 0 {
+                    return Ok(Some(Written {
+                        ticket: Ticket::append(Vec::new()),
+                        commit: Commit { number: self.last_commit, added, duplicates },
+                        frames,
+                        keys: Vec::new(),
+                        end: self.history.end(),
+                    }));
+                }
+                if let Some(declared) = declared {
+                    frames.push((records::SCHEMA, records::to_bytes(&declared)?));
+                    *schema = Arc::new(declared);
+                }
+                frames.push((records::INTERACTIONS | FINAL, frame.encode()?));
+            }
+        }
+        let recorded = now_ms();
+        for (kind, body) in &frames {
+            let rows = if kind & !FINAL == records::INTERACTIONS { rows } else { 0 };
+            let header = FrameHeader { commit: number, recorded, kind: *kind, rows };
+            if let Err(error) = self.history.append(header, body) {
+                self.poisoned = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        self.last_commit = number;
+        keys_written.extend(keys.iter().flatten());
+        Ok(Some(Written {
+            ticket: Ticket::append(Vec::new()),
+            commit: Commit { number, added, duplicates },
+            frames,
+            keys,
+            end: self.history.end(),
+        }))
+    }
+
+    /// Which rows are new: their key is neither in the store, nor written in
+    /// this round, nor that of an earlier row.
+    pub(crate) fn keep(
+        &mut self,
+        keys: &[Option<u128>],
+        written: &std::collections::HashSet<u128>,
+    ) -> Result<Vec<bool>> {
+        let given: Vec<u128> = keys.iter().flatten().copied().collect();
+        let chunks = Arc::clone(self.state.chunks());
+        let mut known = self.state.seen.contains(&chunks, &given)?.into_iter();
+        let mut earlier = std::collections::HashSet::with_capacity(given.len());
+        Ok(keys
+            .iter()
+            .map(|key| match key {
+                None => true,
+                Some(key) => {
+                    let known = known.next().unwrap_or(false);
+                    !known && !written.contains(key) && earlier.insert(*key)
+                }
+            })
+            .collect())
+    }
+
+    /// The interactions as a batch, and the schema where they change it.
+    fn batch(&self, interactions: &[Interaction], schema: &Schema) -> Result<(Batch, Option<Schema>)> {
+        if interactions.len() > BATCH_INTERACTIONS_MAX {
+            return Err(Error::Limit {
+                what: "interactions in one append",
+                value: interactions.len() as u64,
+                limit: BATCH_INTERACTIONS_MAX as u64,
+            });
+        }
+        let mut declared = schema.clone();
+        let mut changed = false;
+        let at = |place: usize, error: Error| Error::invalid(format!("interaction {}: {error}", place + 1));
+        for (place, interaction) in interactions.iter().enumerate() {
+            for (name, value) in &interaction.values {
+                if declared.find(Subject::Interaction, name).is_none() {
+                    declared
+                        .declare(Subject::Interaction, name, value.attr_type(), None)
+                        .map_err(|error| at(place, error))?;
+                    changed = true;
+                }
+            }
+        }
+        let latest = now_ms() + self.options.horizon_ms;
+        let mut batch = Batch::new(&declared);
+        for (place, interaction) in interactions.iter().enumerate() {
+            let at = |error| at(place, error);
+            let identity = Identity::parse(&interaction.identity).map_err(at)?;
+            check_time(interaction.time, latest).map_err(at)?;
+            batch.begin(&identity, interaction.time);
+            if let Some(sequence) = interaction.sequence {
+                batch.sequence(sequence);
+            }
+            for (name, value) in &interaction.values {
+                if let Some(attribute) = declared.find(Subject::Interaction, name) {
+                    batch
+                        .set(attribute.id, value.as_ref())
+                        .map_err(|error| at(Error::invalid(format!("{name}: {error}"))))?;
+                }
+            }
+        }
+        Ok((batch, changed.then_some(declared)))
+    }
+
+    /// Seals the tail once it is full.
+    pub(crate) fn seal_if_full(&mut self) -> Result<()> {
+        if self.state.tail_rows() >= TAIL_INTERACTIONS_MAX { self.seal() } else { Ok(()) }
+    }
+
+    /// Writes what is in memory into the graph, then HEAD.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        self.check_writable()?;
+        if self.state.end == self.state.version.manifest.covered {
+            return Ok(());
+        }
+        self.state.seal().inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        self.write_head()
+    }
+
+    pub(crate) fn write_head(&self) -> Result<()> {
+        let head = Head {
+            store_id: self.store_id,
+            acknowledged: self.acknowledged,
+            commit: self.state.commit,
+            graph: self.graph,
+        };
+        head.write(&*self.disk)
+    }
+
+    /// Makes the graph anew from the history, in the next folder.
+    pub(crate) fn rebuild(&mut self) -> Result<()> {
+        let old = self.graph;
+        let (state, graph) =
+            rebuilt(&self.disk, &self.options, &self.history, self.store_id, old + 1, self.acknowledged)?;
+        self.state = state;
+        self.graph = graph;
+        self.poisoned = None;
+        self.write_head()?;
+        self.disk.remove_dir(&graph_folder(old))
+    }
+}
+
+/// A graph made from the history up to `to`, in the first free folder from `graph`.
+pub(crate) fn rebuilt(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    history: &History,
+    store_id: [u8; 16],
+    graph: u64,
+    to: Position,
+) -> Result<(State, u64)> {
+    let folder = graph_folder(graph);
+    disk.remove_dir(&folder)?;
+    let chunks = open_chunks(disk, options, &folder)?;
+    let mut state = State::new(chunks, store_id, history.start())?;
+    absorb(&mut state, &**disk, history, to, options.memory_bytes, Keys::Remember)?;
+    state.seal()?;
+    Ok((state, graph))
+}
+
+/// The graph that HEAD names, as its manifest describes it.
+pub(crate) fn load_graph(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    store_id: [u8; 16],
+    graph: u64,
+) -> Result<State> {
+    let folder = graph_folder(graph);
+    let chunks = open_chunks(disk, options, &folder)?;
+    let manifest = chunks
+        .named(crate::manifest::KEY)?
+        .ok_or_else(|| Error::damaged(folder.clone(), 0, "the manifest is missing"))?;
+    let manifest = Manifest::decode(&manifest, &format!("{folder}/manifest"))?;
+    if manifest.store_id != store_id {
+        return Err(Error::damaged(folder, 0, "the graph is another store's"));
+    }
+    State::load(chunks, manifest)
+}
+
+fn open_chunks(disk: &Arc<dyn Disk>, options: &Options, folder: &str) -> Result<Arc<Chunks>> {
+    disk.create_dir(folder)?;
+    let store = disk.open_graph(folder)?;
+    Ok(Arc::new(Chunks::new(store, folder.to_owned(), options.memory_bytes / 2)))
+}
+
+pub(crate) fn graph_folder(graph: u64) -> String {
+    format!("graph-{graph}")
+}
+
+/// Milliseconds since 1970 UTC, by the system's clock.
+pub(crate) fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,149 @@
+//! What numbers stand for at one commit: attributes, symbols and identities.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::column::Column;
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::merge::{Rows, widen};
+use crate::model::CustomerOrdinal;
+use crate::records::FrameRows;
+use crate::schema::{AttrId, AttrType, Schema};
+use crate::strings::StringTable;
+
+/// The dictionary of a symbol attribute: numbers to values and back.
+#[derive(Clone, Debug, Default)]
+pub struct Symbols {
+    pub(crate) table: StringTable,
+}
+
+impl Symbols {
+    /// The value of that number.
+    pub fn get(&self, symbol: u32) -> &str {
+        self.table.get(symbol)
+    }
+
+    /// The number of `value`, where the store has seen it.
+    pub fn find(&self, value: &str) -> Option<u32> {
+        self.table.find(value)
+    }
+
+    /// How many values there are; their numbers are `0..len`.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+}
+
+/// Schema, dictionaries and identities as of one commit. Identities and
+/// symbols only ever grow, and their numbers follow from the order of the
+/// history, so the table of identities is shared with later commits and
+/// bounded by `ordinals`.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub schema: Arc<Schema>,
+    pub symbols: BTreeMap<AttrId, Arc<Symbols>>,
+    pub identities: Arc<RwLock<StringTable>>,
+    pub ordinals: CustomerOrdinal,
+}
+
+impl Names {
+    pub(crate) fn new(schema: Schema) -> Self {
+        Self { schema: Arc::new(schema), symbols: BTreeMap::new(), identities: Arc::default(), ordinals: 0 }
+    }
+
+    pub(crate) fn symbol(&self, attr: AttrId, symbol: u32) -> String {
+        self.symbols.get(&attr).map(|symbols| symbols.get(symbol).to_owned()).unwrap_or_default()
+    }
+
+    /// A stored column as the attribute's type is now.
+    pub(crate) fn conform(&self, attr: AttrId, column: Column) -> Column {
+        match self.schema.get(attr) {
+            Some(attribute) => {
+                // Between the first type and this one lie ints and floats only, and
+                // those read alike; a bool or a time was that from the start.
+                widen(column, attribute.first_ty, attribute.ty, &|symbol| self.symbol(attr, symbol))
+            }
+            None => column,
+        }
+    }
+
+    /// Gives numbers to a frame's identities and symbols.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] past 2^32 - 2 identities, [`Error::Damaged`] for a
+    /// code outside its dictionary.
+    pub(crate) fn number_rows(&mut self, frame: FrameRows, commit: u64, what: &str) -> Result<Rows> {
+        let rows = frame.len();
+        let ordinals: Vec<u32> = {
+            let mut identities = self.identities.write();
+            let numbers = frame.identities.iter().map(|text| identities.intern(text)).collect();
+            self.ordinals =
+                u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
+                    what: "identities in a store",
+                    value: identities.len() as u64,
+                    limit: u64::from(u32::MAX) - 1,
+                })?;
+            numbers
+        };
+        let customers = frame
+            .identity_codes
+            .iter()
+            .map(|&code| ordinals.get(code as usize).copied())
+            .collect::<Option<Vec<u32>>>()
+            .ok_or_else(|| Error::damaged(what, 0, "a row names an identity that its frame does not have"))?;
+        let mut columns = Vec::with_capacity(frame.columns.len() + 3);
+        for (attr, column) in frame.columns {
+            let Some(attribute) = self.schema.get(attr) else {
+                return Err(Error::damaged(what, 0, format!("attribute {} is not in the schema", attr.0)));
+            };
+            let column = match column {
+                Column::Str { codes, dictionary } if attribute.ty == AttrType::Symbol => {
+                    let symbols = Arc::make_mut(self.symbols.entry(attr).or_default());
+                    let dictionary = dictionary.iter().map(|text| symbols.table.intern(text)).collect();
+                    Column::Symbol { codes, dictionary }
+                }
+                other => self.conform(attr, other),
+            };
+            columns.push((attr, column));
+        }
+        columns.push((
+            AttrId::IDENTITY,
+            Column::Int {
+                values: customers.iter().map(|&ordinal| i64::from(ordinal)).collect(),
+                valid: None,
+            },
+        ));
+        columns.push((AttrId::COMMIT, Column::Int { values: vec![commit as i64; rows], valid: None }));
+        columns.push((AttrId::SEQUENCE, Column::Int { values: frame.sequences, valid: None }));
+        Ok(Rows { customers, times: frame.times, columns })
+    }
+
+    /// The content digests of stored rows.
+    pub(crate) fn digests(&self, times: &[i64], columns: &[(AttrId, Column)]) -> Vec<u128> {
+        let mut sums = vec![0_u128; times.len()];
+        let mut identities = vec![0_u128; times.len()];
+        for (attr, column) in columns {
+            if let Some(attribute) = self.schema.get(*attr) {
+                digest::add_column(&mut sums, attribute, column, &|symbol| self.symbol(*attr, symbol));
+            } else if let (&AttrId::IDENTITY, Column::Int { values, .. }) = (attr, column) {
+                let table = self.identities.read();
+                for (hash, &ordinal) in identities.iter_mut().zip(values) {
+                    *hash = digest::identity_hash(table.get(ordinal as u32));
+                }
+            }
+        }
+        sums.iter()
+            .zip(&identities)
+            .zip(times)
+            .map(|((&sum, &identity), &time)| digest::row_digest(identity, time, sum))
+            .collect()
+    }
+}

@@ -1,0 +1,495 @@
+//! The graph as the writer holds it: what is sealed, what is in memory since,
+//! and the names and keys that new rows are checked against.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::Schema;
+use crate::block::Block;
+use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
+use crate::dedupe::{DigestSet, RunPages, UNSEALED_DIGESTS_FULL};
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::history::Position;
+use crate::limits::RANGE_CUSTOMERS;
+use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, StringPage, Version};
+use crate::merge::{Rows, select_customers};
+use crate::names::{Names, Symbols};
+use crate::order::{merge_blocks, sort};
+use crate::records::{self, CohortRecord, FrameRows};
+use crate::schema::Role;
+use crate::seal::{NewRows, install, write_segment};
+use crate::span::{Wanted, read_segment};
+use crate::strings::{StringTable, Strings};
+
+/// Strings in a page of a table; the last page is written again until it is full.
+const PAGE_STRINGS: usize = 1 << 14;
+/// Keeps customers' rows apart from interactions in the index of what was seen.
+pub(crate) const DOMAIN_INTERACTIONS: u8 = 0;
+pub(crate) const DOMAIN_CUSTOMERS: u8 = 1;
+
+/// The event-id index: digests in memory and in sealed runs.
+pub(crate) struct Seen {
+    pub set: DigestSet,
+    pages: BTreeMap<u64, Vec<ChunkRef>>,
+    next_run: u64,
+}
+
+struct SeenPages<'a> {
+    chunks: &'a Chunks,
+    pages: &'a BTreeMap<u64, Vec<ChunkRef>>,
+}
+
+impl RunPages for SeenPages<'_> {
+    fn page(&self, run: u64, page: u32) -> Result<Arc<[u8]>> {
+        let chunk = self.pages.get(&run).and_then(|pages| pages.get(page as usize)).ok_or_else(|| {
+            Error::damaged(
+                self.chunks.folder(),
+                0,
+                format!("page {page} of event-id run {run} is not in the manifest"),
+            )
+        })?;
+        // Past the cache: a look-up reads each page once, and would drive out what queries use.
+        self.chunks.read(*chunk)
+    }
+}
+
+impl Seen {
+    fn load(runs: &[DigestRun], next_run: u64) -> Self {
+        Self {
+            set: DigestSet::with_runs(runs.iter().map(|run| run.meta.clone()).collect()),
+            pages: runs.iter().map(|run| (run.meta.run, run.pages.clone())).collect(),
+            next_run,
+        }
+    }
+
+    pub(crate) fn contains(&mut self, chunks: &Chunks, keys: &[u128]) -> Result<Vec<bool>> {
+        self.set.contains(keys, &SeenPages { chunks, pages: &self.pages })
+    }
+
+    /// Seals the digests in memory, and merges runs that are due. Answers the
+    /// chunks that are no longer used.
+    fn seal(&mut self, out: &mut ChunkWriter<'_>, chunks: &Chunks) -> Result<Vec<u64>> {
+        let mut unused = Vec::new();
+        if self.set.unsealed() > 0 {
+            let encoded = self.set.encode_unsealed(self.next_run);
+            let pages = encoded.pages.into_iter().map(|page| out.chunk(page)).collect::<Result<_>>()?;
+            self.pages.insert(self.next_run, pages);
+            self.next_run += 1;
+            self.set.sealed(encoded.meta);
+        }
+        while let Some(due) = self.set.due_merge() {
+            out.send()?;
+            let mut pages: BTreeMap<u32, ChunkRef> = BTreeMap::new();
+            let source = SeenPages { chunks, pages: &self.pages };
+            let meta = self.set.merge_runs(&due, self.next_run, &source, &mut |number, page| {
+                pages.insert(number, out.chunk(page)?);
+                Ok(())
+            })?;
+            for run in &due {
+                unused.extend(self.pages.remove(run).unwrap_or_default().iter().map(|chunk| chunk.id));
+            }
+            self.pages.insert(self.next_run, pages.into_values().collect());
+            self.next_run += 1;
+            self.set.replaced(&due, meta);
+        }
+        Ok(unused)
+    }
+}
+
+/// The writer's graph.
+pub(crate) struct State {
+    pub names: Names,
+    pub version: Arc<Version>,
+    /// Unsealed interactions: sorted blocks, larger ones first.
+    pub tail: Vec<Arc<Block>>,
+    /// Rows of customers' attributes, sorted; an interaction's columns by another subject.
+    pub customers: Option<Arc<Block>>,
+    pub cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
+    /// Customers with an interaction.
+    pub present: Arc<RoaringBitmap>,
+    pub seen: Seen,
+    pub store_key: u64,
+    pub commit: u64,
+    /// Where the history ends that this state reflects.
+    pub end: Position,
+    next_chunk: u64,
+    doomed: Vec<u64>,
+}
+
+impl State {
+    /// The state of an empty graph.
+    pub(crate) fn new(chunks: Arc<Chunks>, store_id: [u8; 16], start: Position) -> Result<Self> {
+        Self::load(chunks, Manifest::new(store_id, start))
+    }
+
+    /// The state a manifest describes.
+    pub(crate) fn load(chunks: Arc<Chunks>, manifest: Manifest) -> Result<Self> {
+        let mut names = Names::new(manifest.schema.clone());
+        for (attr, pages) in &manifest.symbols {
+            let table = load_table(&chunks, pages)?;
+            names.symbols.insert(*attr, Arc::new(Symbols { table }));
+        }
+        let identities = load_table(&chunks, &manifest.identities)?;
+        names.ordinals = identities.len() as u32;
+        *names.identities.write() = identities;
+        let customers = match &manifest.customers {
+            Some(meta) => Some(Arc::new(read_segment(&chunks, &names, meta, Wanted::All)?)),
+            None => None,
+        };
+        let mut cohorts = BTreeMap::new();
+        for cohort in &manifest.cohorts {
+            cohorts.insert(
+                cohort.name.clone(),
+                Arc::new(bitmap(&chunks.blob(&cohort.customers)?, chunks.folder())?),
+            );
+        }
+        let present = match manifest.present.pages.is_empty() {
+            true => RoaringBitmap::new(),
+            false => bitmap(&chunks.blob(&manifest.present)?, chunks.folder())?,
+        };
+        let (half, other) = manifest.store_id.split_at(8);
+        let number = |half: &[u8]| half.iter().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+        Ok(Self {
+            store_key: number(half) ^ number(other).rotate_left(32),
+            seen: Seen::load(&manifest.digests, manifest.next_digest_run),
+            commit: manifest.commit,
+            end: manifest.covered,
+            next_chunk: manifest.next_chunk,
+            doomed: manifest.doomed.clone(),
+            version: Version::new(manifest, chunks),
+            names,
+            tail: Vec::new(),
+            customers,
+            cohorts,
+            present: Arc::new(present),
+        })
+    }
+
+    pub(crate) fn chunks(&self) -> &Arc<Chunks> {
+        &self.version.chunks
+    }
+
+    pub(crate) fn tail_rows(&self) -> usize {
+        self.tail.iter().map(|block| block.rows()).sum()
+    }
+
+    pub(crate) fn interactions(&self) -> u64 {
+        self.version.manifest.interactions + self.tail_rows() as u64
+    }
+
+    /// The keys a frame's rows are remembered under; `None` for a row that is
+    /// kept however often it comes.
+    pub(crate) fn keys(&self, frame: &FrameRows, domain: u8) -> Vec<Option<u128>> {
+        let digests = frame.occurrences.as_ref().map(|_| self.frame_digests(frame));
+        let event_id = self.names.schema.role(Role::EventId).map(|attribute| attribute.id);
+        let event_ids =
+            frame.columns.iter().find(|(attr, _)| Some(*attr) == event_id).map(|(_, column)| column);
+        (0..frame.len())
+            .map(|row| {
+                if let Some(crate::Column::Str { codes, dictionary }) = event_ids
+                    && let Some(place) = codes.get(row).and_then(|&code| (code as usize).checked_sub(1))
+                {
+                    return Some(digest::event_key(self.store_key, dictionary.get(place)));
+                }
+                let occurrence = frame.occurrences.as_ref()?.get(row).copied().filter(|&n| n >= 0)?;
+                let digest = digests.as_ref()?.get(row)?;
+                Some(digest::content_key(self.store_key, domain, *digest, occurrence as u32))
+            })
+            .collect()
+    }
+
+    /// The content digests of a frame's rows.
+    pub(crate) fn frame_digests(&self, frame: &FrameRows) -> Vec<u128> {
+        let mut sums = vec![0_u128; frame.len()];
+        for (attr, column) in &frame.columns {
+            if let Some(attribute) = self.names.schema.get(*attr) {
+                digest::add_column(&mut sums, attribute, column, &|_| String::new());
+            }
+        }
+        let identities: Vec<u128> = frame.identities.iter().map(digest::identity_hash).collect();
+        sums.iter()
+            .zip(&frame.identity_codes)
+            .zip(&frame.times)
+            .map(|((&sum, &code), &time)| {
+                digest::row_digest(identities.get(code as usize).copied().unwrap_or_default(), time, sum)
+            })
+            .collect()
+    }
+
+    /// Remembers keys, and seals them once many have gathered.
+    pub(crate) fn remember(&mut self, keys: &[Option<u128>]) -> Result<()> {
+        let keys: Vec<u128> = keys.iter().flatten().copied().collect();
+        for part in keys.chunks(1 << 16) {
+            self.seen.set.insert(part);
+            if self.seen.set.unsealed() >= UNSEALED_DIGESTS_FULL {
+                let chunks = Arc::clone(self.chunks());
+                let mut out = ChunkWriter::new(&chunks, self.next_chunk);
+                let unused = self.seen.seal(&mut out, &chunks)?;
+                self.next_chunk = out.next();
+                out.send()?;
+                // Runs that a manifest names stay until the next one; the others can go.
+                let named: HashSet<u64> = self
+                    .version
+                    .manifest
+                    .digests
+                    .iter()
+                    .flat_map(|run| &run.pages)
+                    .map(|chunk| chunk.id)
+                    .collect();
+                let gone: Vec<u64> = unused.into_iter().filter(|id| !named.contains(id)).collect();
+                chunks.remove(&gone)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets keys remembered since the last seal.
+    pub(crate) fn forget_unsealed_keys(&mut self) {
+        let manifest = &self.version.manifest;
+        let named: HashSet<u64> = manifest.digests.iter().map(|run| run.meta.run).collect();
+        let orphans: Vec<u64> = (self.seen.pages.iter().filter(|(run, _)| !named.contains(run)))
+            .flat_map(|(_, pages)| pages.iter().map(|chunk| chunk.id))
+            .collect();
+        self.chunks().bury(orphans);
+        self.seen = Seen::load(&manifest.digests, self.seen.next_run);
+    }
+
+    /// Takes the schema of a record.
+    pub(crate) fn set_schema(&mut self, schema: Schema) {
+        let before = Arc::clone(&self.names.schema);
+        self.names.schema = Arc::new(schema);
+        let widened =
+            before.attributes().iter().zip(self.names.schema.attributes()).any(|(old, new)| old.ty != new.ty);
+        if widened {
+            // What is in memory is kept as the types are now; what is sealed is read through them.
+            let names = &self.names;
+            let conform = |block: &Arc<Block>| {
+                let mut block = Block::clone(block);
+                block.columns = block
+                    .columns
+                    .into_iter()
+                    .map(|(attr, column)| (attr, names.conform(attr, column)))
+                    .collect();
+                Arc::new(block)
+            };
+            self.tail = self.tail.iter().map(conform).collect();
+            self.customers = self.customers.as_ref().map(conform);
+        }
+    }
+
+    /// Takes a saved cohort.
+    pub(crate) fn set_cohort(&mut self, record: CohortRecord) -> Result<()> {
+        let customers = bitmap(&record.customers, "a cohort's record")?;
+        self.cohorts.insert(record.name, Arc::new(customers));
+        Ok(())
+    }
+
+    /// Adds interactions to the ones in memory.
+    pub(crate) fn add_to_tail(&mut self, rows: Rows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.note_present(&rows.customers);
+        let mut block = Arc::new(sort(&self.names, rows)?);
+        // As in a binary counter: a block is merged with the one before it until
+        // that is twice as large, so a row is merged a logarithmic number of times.
+        while let Some(last) = self.tail.pop_if(|last| last.rows() < block.rows() * 2) {
+            let parts = [Block::clone(&last), Block::clone(&block)];
+            block = Arc::new(merge_blocks(&self.names, &parts, &mut || Ok(parts.to_vec()))?);
+        }
+        self.tail.push(block);
+        Ok(())
+    }
+
+    pub(crate) fn note_present(&mut self, customers: &[u32]) {
+        if customers.iter().any(|&customer| !self.present.contains(customer)) {
+            let mut sorted = customers.to_vec();
+            sorted.sort_unstable();
+            sorted.dedup();
+            Arc::make_mut(&mut self.present).extend(sorted);
+        }
+    }
+
+    /// Adds rows of customers' attributes.
+    pub(crate) fn add_customers(&mut self, rows: Rows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let block = sort(&self.names, rows)?;
+        let block = match self.customers.take() {
+            None => block,
+            Some(before) => {
+                let parts = [Arc::unwrap_or_clone(before), block];
+                merge_blocks(&self.names, &parts, &mut || Ok(parts.to_vec()))?
+            }
+        };
+        self.customers = Some(Arc::new(block));
+        Ok(())
+    }
+
+    /// Writes what is in memory into the graph.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        let parts: Vec<Block> = self.tail.iter().map(|block| Block::clone(block)).collect();
+        let block = match parts.len() {
+            0 | 1 => parts.into_iter().next().unwrap_or_default(),
+            _ => merge_blocks(&self.names, &parts, &mut || Ok(parts.clone()))?,
+        };
+        let mut rows_of: BTreeMap<u32, u64> = BTreeMap::new();
+        for (place, customer) in block.customers.iter().enumerate() {
+            *rows_of.entry(customer / RANGE_CUSTOMERS).or_default() += block.journey(place).len() as u64;
+        }
+        self.seal_with(&rows_of, &mut |span| {
+            Ok(Some(select_customers(&block, span)).filter(|block| !block.customers.is_empty()))
+        })
+    }
+
+    /// Writes new interactions of some ranges, and everything else that is not
+    /// in the graph yet, and moves the manifest. The tail must be among what `new` gives.
+    pub(crate) fn seal_with(&mut self, rows_of: &BTreeMap<u32, u64>, new: NewRows<'_>) -> Result<()> {
+        let chunks = Arc::clone(self.chunks());
+        let mut out = ChunkWriter::new(&chunks, self.next_chunk);
+        let old = Arc::clone(&self.version);
+        let mut manifest = old.manifest.clone();
+        for (&number, &rows) in rows_of {
+            if manifest.ranges.len() <= number as usize {
+                manifest.ranges.resize_with(number as usize + 1, Range::default);
+            }
+            if let Some(range) = manifest.ranges.get_mut(number as usize) {
+                install(&chunks, &self.names, &mut out, number, range, rows, new)?;
+            }
+        }
+        manifest.interactions = manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::rows).sum();
+        manifest.schema = Schema::clone(&self.names.schema);
+        for (attr, symbols) in &self.names.symbols {
+            let pages = match manifest.symbols.iter_mut().find(|(id, _)| id == attr) {
+                Some((_, pages)) => pages,
+                None => {
+                    manifest.symbols.push((*attr, Vec::new()));
+                    match manifest.symbols.last_mut() {
+                        Some((_, pages)) => pages,
+                        None => continue,
+                    }
+                }
+            };
+            save_table(&mut out, symbols.table.strings(), pages)?;
+        }
+        save_table(&mut out, self.names.identities.read().strings(), &mut manifest.identities)?;
+        let unused_keys = self.seen.seal(&mut out, &chunks)?;
+        manifest.digests = self
+            .seen
+            .set
+            .runs()
+            .iter()
+            .map(|meta| DigestRun {
+                meta: meta.clone(),
+                pages: self.seen.pages.get(&meta.run).cloned().unwrap_or_default(),
+            })
+            .collect();
+        manifest.next_digest_run = self.seen.next_run;
+        manifest.cohorts = self
+            .cohorts
+            .iter()
+            .map(|(name, customers)| {
+                Ok(Cohort { name: name.clone(), customers: out.blob(&bitmap_bytes(customers)?)? })
+            })
+            .collect::<Result<_>>()?;
+        manifest.present = out.blob(&bitmap_bytes(&self.present)?)?;
+        manifest.customers = match &self.customers {
+            Some(block) => Some(write_segment(&mut out, block)?),
+            None => None,
+        };
+        manifest.commit = self.commit;
+        manifest.covered = self.end;
+        manifest.next_chunk = out.next();
+
+        let buried = chunks.take_buried();
+        let kept: HashSet<u64> = manifest.chunks().iter().map(|chunk| chunk.id).collect();
+        let dropped: Vec<u64> =
+            old.manifest.chunks().iter().map(|chunk| chunk.id).filter(|id| !kept.contains(id)).collect();
+        let named: HashSet<u64> = old.manifest.chunks().iter().map(|chunk| chunk.id).collect();
+        let orphans: Vec<u64> = unused_keys.into_iter().filter(|id| !named.contains(id)).collect();
+        self.doomed.extend(dropped.iter().chain(&orphans));
+        manifest.doomed = self.doomed.clone();
+        out.finish(manifest::KEY, manifest.encode()?)?;
+        // Only now may what no reader holds go: before, a crash would still need it.
+        chunks.remove(&buried)?;
+        chunks.bury(orphans);
+        let gone: HashSet<u64> = buried.iter().copied().collect();
+        self.doomed.retain(|id| !gone.contains(id));
+
+        self.next_chunk = manifest.next_chunk;
+        self.tail.clear();
+        self.version = Version::new(manifest, chunks);
+        old.superseded(&self.version, dropped);
+        Ok(())
+    }
+
+    /// Removes chunks that the manifest found at opening says are not used. No
+    /// reader can hold them yet.
+    pub(crate) fn sweep(&mut self) {
+        self.version.chunks.bury(std::mem::take(&mut self.doomed));
+    }
+}
+
+fn load_table(chunks: &Chunks, pages: &[StringPage]) -> Result<StringTable> {
+    let mut strings = Strings::default();
+    for page in pages {
+        let bytes = chunks.blob(&page.blob)?;
+        let what = format!("{}: a page of names", chunks.folder());
+        let column = crate::columns::decode(&bytes, page.strings as usize, &what)?;
+        let crate::Column::Str { codes, dictionary } = column else {
+            return Err(Error::damaged(what, 0, "it holds no text"));
+        };
+        for code in codes {
+            strings.push(dictionary.get((code as usize).saturating_sub(1)));
+        }
+    }
+    Ok(StringTable::from_strings(strings))
+}
+
+/// Adds pages for the strings that have none yet.
+fn save_table(out: &mut ChunkWriter<'_>, strings: &Strings, pages: &mut Vec<StringPage>) -> Result<()> {
+    let mut saved: usize = pages.iter().map(|page| page.strings as usize).sum();
+    if saved == strings.len() {
+        return Ok(());
+    }
+    if let Some(last) = pages.pop_if(|last| (last.strings as usize) < PAGE_STRINGS) {
+        saved -= last.strings as usize;
+    }
+    while saved < strings.len() {
+        let mut page = Strings::default();
+        for place in saved..strings.len().min(saved + PAGE_STRINGS) {
+            page.push(strings.get(place));
+        }
+        let count = page.len();
+        let column = crate::Column::Str { codes: (1..=count as u32).collect(), dictionary: page };
+        let mut bytes = Vec::new();
+        crate::columns::encode(&column, &mut bytes)?;
+        pages.push(StringPage { strings: count as u32, blob: out.blob(&bytes)? });
+        saved += count;
+    }
+    Ok(())
+}
+
+/// A bitmap from its portable form.
+pub(crate) fn bitmap(bytes: &[u8], what: &str) -> Result<RoaringBitmap> {
+    RoaringBitmap::deserialize_from(bytes)
+        .map_err(|error| Error::damaged(what, 0, format!("a bitmap does not decode: {error}")))
+}
+
+/// A bitmap in its portable form.
+pub(crate) fn bitmap_bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    bitmap
+        .serialize_into(&mut bytes)
+        .map_err(|error| Error::invalid(format!("cannot encode a bitmap: {error}")))?;
+    Ok(bytes)
+}
+
+/// A record's cohort.
+pub(crate) fn cohort_record(bytes: &[u8], what: &str) -> Result<CohortRecord> {
+    records::from_bytes(bytes, what)
+}
