@@ -234,6 +234,18 @@ fn text_at(block: &Block, id: AttrId, symbols: &Symbols, row: usize) -> Option<S
     }
 }
 
+/// [`portrait`] as an application gets it: where a page of the graph is
+/// damaged, it has the graph repaired and asks again.
+///
+/// # Errors
+/// What the store said that is no damage of the graph, or said again.
+pub fn portrait_repaired(db: &Db) -> Result<String> {
+    match portrait(&db.snapshot()) {
+        Err(error) if db.repair(&error)? => portrait(&db.snapshot()),
+        result => result,
+    }
+}
+
 /// Everything a reader can learn: the rows, and what the indexes, the
 /// dictionaries and the identities say. Two stores of equal history are equal.
 ///

@@ -40,9 +40,17 @@ impl Source {
     /// The text without comment lines and without its unit tests, which stand last.
     pub fn code(&self) -> String {
         let mut code = String::new();
-        for line in self.text.lines() {
+        let mut lines = self.text.lines().peekable();
+        while let Some(line) = lines.next() {
             if line.starts_with("#[cfg(test)]") {
-                break;
+                match lines.peek() {
+                    // Tests in a file of their own.
+                    Some(next) if next.ends_with(';') => {
+                        lines.next();
+                        continue;
+                    }
+                    _ => break,
+                }
             }
             if !line.trim_start().starts_with("//") {
                 code.push_str(line.split(" // ").next().unwrap_or_default());
@@ -51,6 +59,36 @@ impl Source {
         }
         code
     }
+
+    /// The modules that it declares for tests only, in files of their own.
+    fn test_modules(&self) -> Vec<String> {
+        let lines: Vec<&str> = self.text.lines().map(str::trim).collect();
+        lines
+            .windows(2)
+            .filter(|pair| pair[0] == "#[cfg(test)]")
+            .filter_map(|pair| pair[1].strip_suffix(';')?.split_once("mod ").map(|(_, name)| name.to_owned()))
+            .collect()
+    }
+}
+
+/// The sources of a crate that are compiled into it, and not only into its tests.
+pub fn shipped(of_crate: &str) -> Vec<Source> {
+    let all: Vec<Source> =
+        sources(".rs").into_iter().filter(|source| source.of_crate() == of_crate).collect();
+    let mut for_tests = BTreeSet::new();
+    for source in &all {
+        for name in source.test_modules() {
+            let mut module = source.module().unwrap_or_default();
+            module.push(name);
+            for_tests.insert(module);
+        }
+    }
+    let ships = |source: &Source| {
+        source
+            .module()
+            .is_some_and(|module| (0..=module.len()).all(|end| !for_tests.contains(&module[..end])))
+    };
+    all.into_iter().filter(ships).collect()
 }
 
 /// Every file below the workspace's crates whose name ends in `ending`, sorted.

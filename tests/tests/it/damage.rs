@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use throughline::engine::disk::Disk;
 use throughline::engine::disk_sim::{Loss, SimDisk};
 use throughline::engine::{Db, Result};
-use throughline_tests::ledger::{Act, Ledger, life, options, portrait};
+use throughline_tests::ledger::{Act, Ledger, life, options, portrait, portrait_repaired};
 
 fn open(disk: &SimDisk) -> Result<Db> {
     Db::open_on(Arc::new(disk.clone()), options())
@@ -48,7 +48,7 @@ fn a_page_that_is_missing_cut_or_flipped_is_repaired() {
     for key in &keys {
         let value =
             disk.open_graph(&folder).and_then(|graph| graph.get(key)).expect("reads").expect("is there");
-        let name = String::from_utf8_lossy(key).into_owned();
+        let name = key_name(key);
         let mut hurts: Vec<(String, Box<dyn Fn(&SimDisk) -> bool>)> = Vec::new();
         let (gone, cut) = (key.clone(), key.clone());
         hurts.push((format!("{name} missing"), Box::new(move |disk| disk.graph_remove(&gone))));
@@ -65,8 +65,12 @@ fn a_page_that_is_missing_cut_or_flipped_is_repaired() {
                 continue;
             }
             let db = open(&hurt_disk).unwrap_or_else(|error| panic!("{what}: {error}"));
-            let found = portrait(&db.snapshot()).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let found = portrait_repaired(&db).unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(found, shown, "{what}");
+            // What no reader has met yet, `check` finds, and a rebuild repairs.
+            if !db.check().expect("checks").problems.is_empty() {
+                db.rebuild().unwrap_or_else(|error| panic!("{what}: {error}"));
+            }
             let report = db.check().expect("checks");
             assert!(report.problems.is_empty(), "{what}: {:?}", report.problems);
             drop(db);
@@ -80,22 +84,37 @@ fn a_page_that_is_missing_cut_or_flipped_is_repaired() {
 #[test]
 fn check_reads_every_page() {
     let (disk, _, shown) = sealed();
-    for key in graph(&disk).1 {
+    let keys = graph(&disk).1;
+    let mut silent = Vec::new();
+    for key in keys.clone() {
         let hurt = disk.after_crash(0, Loss::Kept);
         let db = open(&hurt).expect("opens");
         hurt.graph_corrupt(&key, 0, 0xff);
-        let told = db.check();
-        // It says so, or it has repaired what it found; the answers stay right.
-        let silent = matches!(&told, Ok(report) if report.problems.is_empty());
-        let found = portrait(&db.snapshot());
-        assert!(
-            found.as_ref().is_ok_and(|found| *found == shown) || found.is_err(),
-            "{}: a wrong answer after {told:?}",
-            String::from_utf8_lossy(&key)
-        );
+        let report = db.check().expect("checks");
+        let name = key_name(&key);
+        if report.problems.is_empty() {
+            // Nothing refers to it: a page of an earlier manifest, or the manifest
+            // itself, which was read when the store was opened.
+            let without = disk.after_crash(0, Loss::Kept);
+            let db = open(&without).expect("opens");
+            without.graph_remove(&key);
+            let report = db.check().expect("checks");
+            assert!(report.problems.is_empty(), "{name}: check sees it missing, and not that it is damaged");
+            silent.push(name.clone());
+        }
+        assert_eq!(portrait_repaired(&db).expect("reads"), shown, "{name}");
         drop(db);
         let db = open(&hurt).expect("opens again");
-        assert_eq!(portrait(&db.snapshot()).expect("reads"), shown, "check was silent: {silent}");
+        assert_eq!(portrait_repaired(&db).expect("reads"), shown, "{name}, opened again");
+    }
+    assert!(silent.len() * 3 < keys.len(), "check passes over {silent:?} of {} pages", keys.len());
+}
+
+/// A key in words: as text where it is text, else in hexadecimal.
+fn key_name(key: &[u8]) -> String {
+    match std::str::from_utf8(key) {
+        Ok(text) if text.chars().all(|letter| letter.is_ascii_graphic()) => text.to_owned(),
+        _ => key.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
 
@@ -150,7 +169,7 @@ const HURT: &str = "THROUGHLINE_HURT_STORE";
 #[test]
 fn child_that_reads() {
     let Some(folder) = std::env::var_os(HURT) else { return };
-    match Db::open_with(PathBuf::from(folder), options()).and_then(|db| portrait(&db.snapshot())) {
+    match Db::open_with(PathBuf::from(folder), options()).and_then(|db| portrait_repaired(&db)) {
         Ok(shown) => println!("SHOWN {:016x}", digest(&shown)),
         Err(error) => println!("ERROR {error}"),
     }
@@ -185,8 +204,11 @@ fn flips_in_the_files_of_sled_end_in_an_answer_or_an_error() {
     files.retain(|path| path.to_string_lossy().contains("graph-") && length(path) > 0);
     files.sort();
     assert!(!files.is_empty(), "a graph is kept in files");
-    let flips = if std::env::var_os("THROUGHLINE_LONG").is_some() { 12 } else { 2 };
-    for file in &files {
+    let long = std::env::var_os("THROUGHLINE_LONG").is_some();
+    let flips = if long { 12 } else { 1 };
+    // A hang costs the engine's whole deadline, so a short run tries a few files.
+    let every = if long { 1 } else { files.len().div_ceil(8) };
+    for file in files.iter().step_by(every) {
         for flip in 0..flips {
             let hurt = folder.path().join("hurt");
             copy(&store, &hurt);

@@ -5,5 +5,6 @@ mod crash;
 mod damage;
 mod differential;
 mod golden;
+mod kill;
 mod real_data;
 mod tidy;
