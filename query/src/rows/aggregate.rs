@@ -13,7 +13,7 @@ use super::naming::{add_column, default_name};
 use super::sort::Texts;
 use super::{Cell, RowBatch, RowSchema, RowType, Sets};
 use crate::diagnostics::Diagnostic;
-use crate::syntax::ast::{Expr, ExprKind, Lit, Name, SelectItem, Span};
+use crate::syntax::ast::{Expr, ExprKind, Name, SelectItem, Span};
 
 /// A compiled AGGREGATE. Its output columns read a row of keys, then results,
 /// then the denominators of shares.

@@ -1,6 +1,5 @@
 //! Compiling calls of scalar functions.
 
-use super::calendar::{FIELDS, UNITS};
 use super::compile::Compiler;
 use super::expr::{Node, Typed};
 use super::functions::{AGGREGATES, FUNCTIONS, Function};
@@ -8,6 +7,7 @@ use super::nearest::{did_you_mean, nearest};
 use super::{Cell, RowType};
 use crate::diagnostics::Diagnostic;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Span};
+use crate::time::{Field, Unit, parse_instant};
 
 impl Compiler<'_, '_> {
     /// `name(args)`; `marked` where it was written with `*` or DISTINCT.
@@ -47,13 +47,13 @@ impl Compiler<'_, '_> {
                 Some(Typed { ty, attr, span, node: Node::Call(Function::Coalesce, items) })
             }
             ("date_trunc", [a, b]) => {
-                let (unit, at) = self.unit_and_time(a, b, &UNITS.map(|(name, _)| name), &lower)?;
-                let (_, unit) = UNITS.get(unit)?;
+                let (unit, at) = self.unit_and_time(a, b, &Unit::ALL.map(|(name, _)| name), &lower)?;
+                let (_, unit) = Unit::ALL.get(unit)?;
                 Some(Typed::new(RowType::Time, span, Node::Call(Function::DateTrunc(*unit), vec![at])))
             }
             ("extract", [a, b]) => {
-                let (field, at) = self.unit_and_time(a, b, &FIELDS.map(|(name, _)| name), &lower)?;
-                let (_, field) = FIELDS.get(field)?;
+                let (field, at) = self.unit_and_time(a, b, &Field::ALL.map(|(name, _)| name), &lower)?;
+                let (_, field) = Field::ALL.get(field)?;
                 Some(Typed::new(RowType::Int, span, Node::Call(Function::Extract(*field), vec![at])))
             }
             ("lower" | "upper", [text]) => {
@@ -142,8 +142,8 @@ impl Compiler<'_, '_> {
         let at = self.expr(at)?;
         match (&at.ty, at.constant()) {
             (RowType::Time | RowType::Null, _) => Some((unit, at)),
-            (_, Some(Cell::Str(text))) if super::calendar::parse_instant(text).is_some() => {
-                let cell = super::calendar::parse_instant(text).map_or(Cell::Null, Cell::Time);
+            (_, Some(Cell::Str(text))) if parse_instant(text).is_some() => {
+                let cell = parse_instant(text).map_or(Cell::Null, Cell::Time);
                 Some((unit, Typed::from_cell(cell, at.span)))
             }
             _ => {

@@ -7,11 +7,12 @@ use super::cell::equal;
 use super::env::{Env, overflow};
 use super::expr::{NoCells, Node, Typed, row_type};
 use super::like::LikePattern;
-use super::literal::{literal_at, parse_duration};
+use super::literal::literal_at;
 use super::nearest::{did_you_mean, nearest};
-use super::{Cell, RowType, arithmetic, calendar};
+use super::{Cell, RowType, arithmetic};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Span, UnaryOp};
+use crate::time;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -261,7 +262,7 @@ impl Compiler<'_, '_> {
             _ => None,
         };
         match (&a.ty, constant) {
-            (RowType::Time, Some(text)) => match calendar::parse_instant(&text) {
+            (RowType::Time, Some(text)) => match time::parse_instant(&text) {
                 Some(at) => Some(Typed::from_cell(Cell::Time(at), b.span)),
                 None => self.fail(
                     Diagnostic::error("E306", b.span, format!("`{text}` is not an instant"))
@@ -269,7 +270,7 @@ impl Compiler<'_, '_> {
                         .help("write for example '2026-01-31' or '2026-01-31T09:00:00Z'"),
                 ),
             },
-            (RowType::Duration, Some(text)) => match parse_duration(&text) {
+            (RowType::Duration, Some(text)) => match time::parse_duration(&text) {
                 Some(length) => Some(Typed::from_cell(Cell::Duration(length), b.span)),
                 None => self.fail(
                     Diagnostic::error("E306", b.span, format!("`{text}` is not a duration"))
@@ -331,7 +332,7 @@ impl Compiler<'_, '_> {
     fn arithmetic(&mut self, op: BinaryOp, a: Typed, b: Typed, span: Span) -> Option<Typed> {
         // Beside a time, text is an instant: `at - '2026-01-01'`.
         let b = match (&a.ty, b.constant()) {
-            (RowType::Time, Some(Cell::Str(text))) => match calendar::parse_instant(text) {
+            (RowType::Time, Some(Cell::Str(text))) => match time::parse_instant(text) {
                 Some(at) => Typed::from_cell(Cell::Time(at), b.span),
                 None => b,
             },

@@ -7,8 +7,8 @@
 
 /// Values from here on are kept apart, scaled down, so that nothing overflows
 /// on the way to a sum that is in range.
-const LARGE: f64 = 9.745_314_011_399_999e288; // about 2^960
-const SCALE: f64 = 3.402_823_669_209_384_6e38; // 2^128
+const LARGE: f64 = f64::from_bits((1023 + 960) << 52); // 2^960
+const SCALE: f64 = f64::from_bits((1023 + 128) << 52); // 2^128
 
 /// An exact sum of doubles.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,10 @@
 //! The scalar functions.
 
-use super::calendar::{Field, Unit};
+use super::Cell;
 use super::cell::equal;
 use super::env::Env;
 use super::expr::{Cells, Typed};
-use super::{Cell, calendar};
+use crate::time::{self, Field, Unit};
 
 /// A scalar function, its arguments in the order they are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +39,11 @@ impl Function {
                 args.iter().map(|arg| arg.eval(row, env)).find(|cell| !cell.is_null()).unwrap_or(Cell::Null)
             }
             Self::DateTrunc(unit) => match arg(0) {
-                Cell::Time(at) => calendar::truncate(at, unit).map_or(Cell::Null, Cell::Time),
+                Cell::Time(at) => time::trunc(at, unit).map_or(Cell::Null, Cell::Time),
                 _ => Cell::Null,
             },
             Self::Extract(field) => match arg(0) {
-                Cell::Time(at) => calendar::extract(at, field).map_or(Cell::Null, Cell::Int),
+                Cell::Time(at) => time::extract(at, field).map_or(Cell::Null, Cell::Int),
                 _ => Cell::Null,
             },
             Self::Lower => map_text(&arg(0), env, str::to_lowercase),

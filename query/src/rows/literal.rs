@@ -3,11 +3,11 @@
 use throughline_engine::Millis;
 
 use super::Cell;
-use super::calendar::parse_instant;
 use super::env::Env;
 use super::nearest::{did_you_mean, nearest};
 use crate::diagnostics::Diagnostic;
 use crate::syntax::ast::{Lit, Literal, Span};
+use crate::time::{parse_duration, parse_instant};
 use crate::value::Value;
 
 /// The cell of a literal or parameter.
@@ -142,22 +142,4 @@ pub(crate) fn text_of(lit: &Lit, env: &Env, sink: &mut Vec<Diagnostic>) -> Optio
             None
         }
     }
-}
-
-/// Reads `500ms`, `90s`, `15m`, `24h`, `7d`, `2w`.
-pub(crate) fn parse_duration(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: i64 = number.parse().ok()?;
-    let unit = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "w" => 604_800_000,
-        _ => return None,
-    };
-    number.checked_mul(unit)
 }
