@@ -143,8 +143,6 @@ fn random_kills_lose_nothing_acknowledged() {
             ledger.verify_in_use(&db).unwrap_or_else(|fault| panic!("seed {seed}, kill {round}: {fault}"));
         }
         next = ledger.held.iter().chain(&ledger.unsure).max().map_or(0, |last| last + 1);
-        // A number is given once; 90 is that of `verify_in_use`.
-        next = if (80..=90).contains(&next) { 91 } else { next };
     }
     assert!(acknowledged > kills, "the writers were hardly let write: {acknowledged}");
 }
@@ -173,7 +171,7 @@ fn a_kill_at_every_system_call_that_changes_the_disk() {
     }
     // How long it may take altogether; a long run goes to the end.
     let seconds = std::env::var("THROUGHLINE_STRACE_SECONDS").ok().and_then(|text| text.parse().ok());
-    let allowed = Duration::from_secs(seconds.unwrap_or(if is_long() { 3_600 } else { 60 }));
+    let allowed = Duration::from_secs(seconds.unwrap_or(if is_long() { 3_600 } else { 45 }));
     let began = Instant::now();
     let mut kills: BTreeMap<&str, u32> = BTreeMap::new();
     // Breadth first: every call once, then every call twice, until a life ends unharmed.

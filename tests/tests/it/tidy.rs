@@ -32,8 +32,14 @@ const ENGINE_LEVELS: &[&[&str]] = &[
 const UPWARD: &[(&str, &str)] = &[("commit", "db"), ("import", "db")];
 
 /// The modules of the query crate, likewise.
-const QUERY_LEVELS: &[&[&str]] =
-    &[&["syntax::ast"], &["diagnostics"], &["syntax"], &["rows"], &["plan"], &["kernels"]];
+const QUERY_LEVELS: &[&[&str]] = &[
+    &["limits", "value", "syntax::ast"],
+    &["diagnostics", "time"],
+    &["syntax"],
+    &["answer", "rows"],
+    &["plan"],
+    &["kernels"],
+];
 
 /// Longest source file, in lines.
 const FILE_LINES_MAX: usize = 600;
