@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use throughline::engine::Db;
-use throughline_tests::ledger::{Act, Ledger, life, options};
+use throughline_tests::ledger::{Act, Ledger, life};
+use throughline_tests::store::open_patiently;
 
 /// Set for a process that writes until it is killed: the store's folder.
 const WRITES: &str = "THROUGHLINE_KILLED_WRITER";
@@ -30,7 +30,7 @@ fn say(line: &str) {
 #[test]
 fn child_that_writes() {
     if let Some(folder) = std::env::var_os(WRITES) {
-        let db = Db::open_with(PathBuf::from(folder), options()).expect("opens");
+        let db = open_patiently(Path::new(&folder)).expect("opens");
         let first: usize = std::env::var(FIRST).ok().and_then(|first| first.parse().ok()).unwrap_or(0);
         let mut ledger = Ledger::default();
         for number in first..first + 2_000 {
@@ -45,7 +45,7 @@ fn child_that_writes() {
     }
     if let Some(folder) = std::env::var_os(LIVES) {
         let mut ledger = Ledger::default();
-        let db = Db::open_with(PathBuf::from(folder), options()).expect("opens");
+        let db = open_patiently(Path::new(&folder)).expect("opens");
         for act in life() {
             if let Act::Append(number) | Act::Import(number) = act {
                 say(&format!("\nTRY {number}"));
@@ -136,8 +136,7 @@ fn random_kills_lose_nothing_acknowledged() {
         }
         kill(&mut writer);
         acknowledged += heard;
-        let db = Db::open_with(&store, options())
-            .unwrap_or_else(|error| panic!("seed {seed}, kill {round}: {error}"));
+        let db = open_patiently(&store).unwrap_or_else(|error| panic!("seed {seed}, kill {round}: {error}"));
         ledger.verify(&db).unwrap_or_else(|fault| panic!("seed {seed}, kill {round}: {fault}"));
         if round % 10 == 9 {
             ledger.verify_in_use(&db).unwrap_or_else(|fault| panic!("seed {seed}, kill {round}: {fault}"));
@@ -214,8 +213,7 @@ fn killed_at(call: &str, n: u32) -> bool {
         done |= hear(line, &mut ledger);
     }
     if store.exists() {
-        let db =
-            Db::open_with(&store, options()).unwrap_or_else(|error| panic!("{call} number {n}: {error}"));
+        let db = open_patiently(&store).unwrap_or_else(|error| panic!("{call} number {n}: {error}"));
         ledger.verify_in_use(&db).unwrap_or_else(|fault| panic!("{call} number {n}: {fault}"));
     }
     !done

@@ -22,8 +22,8 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["order", "span"],
     &["seal"],
     &["state"],
-    &["graph", "snapshot", "absorb", "check"],
-    &["commit"],
+    &["snapshot", "absorb", "check"],
+    &["commit", "graph"],
     &["import"],
     &["db"],
 ];
@@ -33,12 +33,15 @@ const UPWARD: &[(&str, &str)] = &[("commit", "db"), ("import", "db")];
 
 /// The modules of the query crate, likewise.
 const QUERY_LEVELS: &[&[&str]] = &[
-    &["limits", "value", "syntax::ast"],
+    &["limits", "value", "syntax::ast", "syntax::words"],
     &["diagnostics", "time"],
     &["syntax"],
-    &["answer", "rows"],
+    &["rows", "builder", "kernels"],
+    &["answer", "error"],
     &["plan"],
-    &["kernels"],
+    &["run"],
+    &["explain"],
+    &["db"],
 ];
 
 /// Longest source file, in lines.
