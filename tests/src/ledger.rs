@@ -13,6 +13,9 @@ use crate::store::{interaction, try_import};
 const START: i64 = 1_767_225_600_000;
 const MINUTE: i64 = 60_000;
 
+/// The number of the batch that a store must take after all it went through.
+pub const AFTER: usize = 1_000_000;
+
 /// Options that take the times of tests whatever the clock says, with little memory.
 pub fn options() -> Options {
     Options { memory_bytes: 8 << 20, horizon_ms: 100 * 366 * 86_400_000, ..Options::default() }
@@ -131,7 +134,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// [`Ledger::verify`], then `check`, then another batch that must be taken.
+    /// [`Ledger::verify`], then `check`, then the batch [`AFTER`], which must be taken.
     ///
     /// # Errors
     /// In words, what is wrong.
@@ -142,7 +145,7 @@ impl Ledger {
             return Err(format!("check found {:?}", report.problems));
         }
         let mut after = self.clone();
-        after.act(db, Act::Append(90)).map_err(|error| format!("another append: {error}"))?;
+        after.act(db, Act::Append(AFTER)).map_err(|error| format!("another append: {error}"))?;
         after.verify(db)
     }
 }

@@ -1,19 +1,34 @@
 //! Stores filled from plain events, by every road there is into one.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use tempfile::TempDir;
 use throughline::Db;
+use throughline::engine::disk::{Disk, OsDisk};
+use throughline::engine::disk_sim::SimDisk;
 use throughline::engine::{
-    AttrType, Batch, Error, Identity, ImportReport, Interaction, Result, Subject, ValueRef,
+    self, AttrType, Batch, Error, Identity, ImportReport, Interaction, Result, Subject, ValueRef,
 };
 
 use crate::ledger::options;
 use crate::reference::{Event, Val};
 
-/// A store in a folder of its own, which goes when it is dropped.
+/// A store of its own, which goes when it is dropped.
 #[derive(Debug)]
 pub struct Store {
     db: Option<Db>,
-    folder: TempDir,
+    place: Place,
+}
+
+/// Where a store lies.
+#[derive(Debug)]
+enum Place {
+    /// On a disk in memory.
+    Memory(SimDisk),
+    /// In a folder.
+    Folder(TempDir),
 }
 
 impl Default for Store {
@@ -23,14 +38,23 @@ impl Default for Store {
 }
 
 impl Store {
-    /// An empty store.
+    /// An empty store on a disk in memory.
+    pub fn new() -> Self {
+        Self::at(Place::Memory(SimDisk::new()))
+    }
+
+    /// An empty store in a folder.
     ///
     /// # Panics
     /// Where there is no room for one.
-    pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the store");
-        let db = Db::open_with(folder.path().join("store"), options()).expect("the store opens");
-        Self { db: Some(db), folder }
+    pub fn in_folder() -> Self {
+        Self::at(Place::Folder(tempfile::tempdir().expect("a folder for the store")))
+    }
+
+    fn at(place: Place) -> Self {
+        let mut store = Self { db: None, place };
+        store.reopen();
+        store
     }
 
     /// A store with the events, appended in one commit.
@@ -54,7 +78,11 @@ impl Store {
     /// Where it does not open.
     pub fn reopen(&mut self) {
         self.db = None;
-        self.db = Some(Db::open_with(self.path(), options()).expect("the store opens again"));
+        let opened = match &self.place {
+            Place::Memory(disk) => engine::Db::open_on(Arc::new(disk.clone()), options()),
+            Place::Folder(folder) => open_patiently(folder.path()),
+        };
+        self.db = Some(opened.expect("the store opens").into());
     }
 
     /// Deletes the graph, and opens the store again.
@@ -63,18 +91,33 @@ impl Store {
     /// Where it does not open.
     pub fn lose_the_graph(&mut self) {
         self.db = None;
-        for entry in std::fs::read_dir(self.path()).expect("lists").flatten() {
-            if entry.file_name().to_string_lossy().starts_with("graph-") {
-                std::fs::remove_dir_all(entry.path()).expect("removes the graph");
+        let disk: Box<dyn Disk> = match &self.place {
+            Place::Memory(disk) => Box::new(disk.clone()),
+            Place::Folder(folder) => Box::new(OsDisk::new(folder.path())),
+        };
+        for name in disk.list("").expect("lists") {
+            if name.starts_with("graph-") {
+                disk.remove_dir(&name).expect("removes the graph");
             }
         }
         self.reopen();
     }
+}
 
-    /// The folder of the store.
-    pub fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("store")
+/// Opens the store in a folder. The lock of a store that this process has just
+/// closed may still be held for a moment by a child of it that has not yet
+/// begun its own program.
+///
+/// # Errors
+/// As [`engine::Db::open_with`].
+pub fn open_patiently(folder: &Path) -> Result<engine::Db> {
+    for _ in 0..100 {
+        match engine::Db::open_with(folder, options()) {
+            Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened,
+        }
     }
+    engine::Db::open_with(folder, options())
 }
 
 /// An event as an application appends it.

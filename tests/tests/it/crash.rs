@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use throughline::engine::disk_sim::{Fault, Loss, SimDisk};
 use throughline::engine::{Db, Result};
-use throughline_tests::ledger::{Ledger, life, options};
+use throughline_tests::ledger::{AFTER, Ledger, life, options};
 
 /// Every how many operations a fault strikes; 1 in a long run.
 fn stride(short: u64) -> usize {
@@ -44,7 +44,7 @@ fn check(disk: &SimDisk, ledger: &Ledger, what: &str) {
     drop(db);
     // And once more, from what that left.
     let mut after = ledger.clone();
-    after.settle(90);
+    after.settle(AFTER);
     let db = open(disk).unwrap_or_else(|error| panic!("{what}, opened again: {error}"));
     after.verify(&db).unwrap_or_else(|fault| panic!("{what}, opened again: {fault}"));
 }

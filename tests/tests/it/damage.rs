@@ -10,6 +10,7 @@ use throughline::engine::disk::Disk;
 use throughline::engine::disk_sim::{Loss, SimDisk};
 use throughline::engine::{Db, Result};
 use throughline_tests::ledger::{Act, Ledger, life, options, portrait, portrait_repaired};
+use throughline_tests::store::open_patiently;
 
 fn open(disk: &SimDisk) -> Result<Db> {
     Db::open_on(Arc::new(disk.clone()), options())
@@ -169,7 +170,7 @@ const HURT: &str = "THROUGHLINE_HURT_STORE";
 #[test]
 fn child_that_reads() {
     let Some(folder) = std::env::var_os(HURT) else { return };
-    match Db::open_with(PathBuf::from(folder), options()).and_then(|db| portrait_repaired(&db)) {
+    match open_patiently(Path::new(&folder)).and_then(|db| portrait_repaired(&db)) {
         Ok(shown) => println!("SHOWN {:016x}", digest(&shown)),
         Err(error) => println!("ERROR {error}"),
     }
@@ -190,7 +191,7 @@ fn flips_in_the_files_of_sled_end_in_an_answer_or_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
     let shown = {
-        let db = Db::open_with(&store, options()).expect("opens");
+        let db = open_patiently(&store).expect("opens");
         let mut ledger = Ledger::default();
         for act in life().into_iter().chain([Act::Seal]) {
             ledger.act(&db, act).expect("lives");

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use throughline::{Params, QueryOptions};
 use throughline_tests::reference::chains::{Chain, Chains, chains};
 use throughline_tests::reference::funnel::{Attempt, Edge, Funnel, attempts, funnel};
 use throughline_tests::reference::outcome::Outcome;
@@ -47,6 +48,8 @@ struct History {
     /// The order in which the events arrive; only where they carry sequences.
     arrival: Option<Vec<usize>>,
     deliveries: Vec<Delivery>,
+    /// On a real disk, which is slow, or on one in memory.
+    in_folder: bool,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -112,7 +115,7 @@ fn history() -> impl Strategy<Value = History> {
                 };
             }
             let arrival = shuffled.then(|| shuffle(events.len(), seed));
-            History { events, arrival, deliveries }
+            History { events, arrival, deliveries, in_folder: seed % 16 == 0 }
         })
 }
 
@@ -129,7 +132,7 @@ fn shuffle(length: usize, mut seed: u64) -> Vec<usize> {
 impl History {
     /// Brings the events into a store by their road.
     fn deliver(&self) -> Store {
-        let mut store = Store::new();
+        let mut store = if self.in_folder { Store::in_folder() } else { Store::new() };
         let mut left: Vec<Event> = match &self.arrival {
             Some(order) => order.iter().map(|&place| self.events[place].clone()).collect(),
             None => self.events.clone(),
@@ -206,7 +209,11 @@ fn funnel_query() -> impl Strategy<Value = (View, Funnel)> {
     };
     let kinds = prop_oneof![8 => labels(&["a", "b", "c", "d"]), 1 => Just(BTreeSet::new())];
     let bound = |p: f64| prop::option::weighted(p, (0..15_i64).prop_map(|hours| hours * HOUR));
-    let edge = (bound(0.2), bound(0.3)).prop_map(|(at_least, at_most)| Edge { at_least, at_most });
+    let edge = (bound(0.2), bound(0.3)).prop_map(|(at_least, at_most)| match (at_least, at_most) {
+        // A least over the most is an error of the query.
+        (Some(a), Some(b)) => Edge { at_least: Some(a.min(b)), at_most: Some(a.max(b)) },
+        (at_least, at_most) => Edge { at_least, at_most },
+    });
     let pattern = prop_oneof![
         4 => (prop::collection::vec(kinds, 1..5), prop::collection::vec(edge, 4))
             .prop_map(|(steps, edges)| ("kind", steps, edges)),
@@ -222,12 +229,17 @@ fn funnel_query() -> impl Strategy<Value = (View, Funnel)> {
     )
 }
 
-/// Asks, twice: an answer is the same each time, in its order too.
+/// Asks on one thread and on several: the answers are the same, in their order too.
 fn ask(store: &Store, query: &str) -> Table {
-    let once = store.db().query(query).unwrap_or_else(|error| panic!("{query}\n{error}"));
-    let twice = store.db().query(query).unwrap_or_else(|error| panic!("{query}\n{error}"));
-    assert_eq!(Table::of(&once), Table::of(&twice), "{query}");
-    Table::of(&once)
+    let ask = |threads: usize| {
+        let options = QueryOptions { threads: Some(threads), ..QueryOptions::default() };
+        let answer = store.db().query_options(query, &Params::new(), &options);
+        Table::of(&answer.unwrap_or_else(|error| panic!("{query}\n{error}")))
+    };
+    let found = ask(1);
+    let threads = 2 + query.len() % 3;
+    assert_eq!(ask(threads), found, "{query}, on {threads} threads");
+    found
 }
 
 fn check(store: &Store, query: &str, columns: &[&str], mut expected: Vec<Vec<String>>) {
