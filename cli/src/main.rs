@@ -77,7 +77,9 @@ fn query(args: &QueryArgs) -> Outcome<()> {
         Err(words) => Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit(),
     };
     if let Some(unused) = params.keys().find(|name| !store::uses(&args.query, name)) {
-        let words = format!("the query does not speak of `${unused}`; leave out --param {unused}=… or write ${unused} in it");
+        let words = format!(
+            "the query does not speak of `${unused}`; leave out --param {unused}=… or write ${unused} in it"
+        );
         Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit();
     }
     let db = store::open(&args.db, args.read_only)?;
