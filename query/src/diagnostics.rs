@@ -1,6 +1,56 @@
 //! Errors and warnings about a query: a code, one sentence, the place, help.
 
+mod render;
+
+pub use render::render;
+
 use crate::syntax::ast::Span;
+
+/// Every code with its meaning: E1 syntax, E2 names, E3 types, E4 not supported, W5 warnings.
+pub const CODES: &[(&str, &str)] = &[
+    ("E101", "something else is expected in this place"),
+    ("E102", "there is no such operator"),
+    ("E103", "a string or quoted name is never closed, or empty"),
+    ("E104", "a sign that the language does not have"),
+    ("E105", "a number or a duration that is malformed or out of range"),
+    ("E106", "an option is written twice"),
+    ("E107", "an operator misses a part, or has one too many"),
+    ("E108", "a way of writing that other languages have"),
+    ("E109", "a reserved word in the place of a name"),
+    ("E110", "the query is too long or nested too deep"),
+    ("E111", "something stands in the wrong place"),
+    ("E112", "comparisons do not chain"),
+    ("E301", "a name that is unknown here"),
+    ("E302", "types that do not fit"),
+    ("E303", "there is no such function"),
+    ("E304", "an aggregate in a place without groups, or the reverse"),
+    ("E305", "arguments that a function does not take"),
+    ("E306", "text that is no instant or duration beside one"),
+    ("E307", "a parameter without a value, or a value without its parameter"),
+    ("E308", "a literal of another kind is wanted"),
+    ("E309", "a column name that is taken or missing"),
+    ("E310", "arithmetic leaves the range of whole numbers"),
+    ("E390", "the rows held take more memory than allowed"),
+    ("E391", "the store could not be read"),
+    ("E401", "not supported yet"),
+    ("E402", "a step of only a name"),
+    ("E403", "an operator misses an option"),
+    ("E404", "too many or too few steps"),
+    ("E405", "the store has no attribute in that role"),
+    ("E406", "too many keys, or none"),
+    ("E407", "a key named like a column of the operator, or twice"),
+    ("E408", "there is no such step"),
+    ("E409", "bounds that no gap satisfies"),
+    ("E410", "these rows are not made of interactions"),
+    ("E411", "a query that ends in journeys"),
+    ("E412", "not an identity"),
+    ("E413", "there is no such cohort"),
+    ("E414", "an operator out of place"),
+    ("E415", "not a span of time, or an empty one"),
+    ("E499", "a query that cannot be planned"),
+    ("W501", "a value that never occurs"),
+    ("W502", "an identity that nobody goes by"),
+];
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,5 +107,52 @@ impl Diagnostic {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::CODES;
+
+    /// Every `"E101"` of a file.
+    fn codes_of(source: &str) -> Vec<&str> {
+        source
+            .split('"')
+            .filter(|part| {
+                let (letter, digits) = part.split_at_checked(1).unwrap_or(("", ""));
+                matches!(letter, "E" | "W") && digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit())
+            })
+            .collect()
+    }
+
+    fn visit(folder: &Path, check: &mut impl FnMut(&Path, &str)) {
+        for entry in fs::read_dir(folder).expect("source folder") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                visit(&path, check);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                check(&path, &fs::read_to_string(&path).expect("source"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_in_use_is_in_the_table() {
+        let mut seen = 0;
+        visit(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |path, source| {
+            for code in codes_of(source) {
+                seen += 1;
+                assert!(CODES.iter().any(|(known, _)| *known == code), "{} uses {code}", path.display());
+            }
+        });
+        assert!(seen > CODES.len());
+    }
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(CODES.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a < b)));
     }
 }

@@ -1,0 +1,28 @@
+//! Limits of the query language, in one place, with units in their names.
+
+/// Bytes of one statement's text.
+pub const QUERY_TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// Levels of brackets, `NOT` and minus signs, subqueries and `CASE` inside one another.
+///
+/// The parser recurses that often, so the limit is also what bounds its stack.
+pub const NESTING_LEVELS_MAX: u32 = 64;
+
+/// Levels of an expression's tree. A chain of `+` is as deep as it is long;
+/// chains of `AND` and of `OR` are built balanced and stay shallow.
+pub const EXPRESSION_LEVELS_MAX: u32 = 256;
+
+/// Errors reported for one text; what follows is likely noise.
+pub const QUERY_ERRORS_MAX: usize = 10;
+
+/// Repetitions that a quantifier may write (`{n,m}`).
+pub const REPETITIONS_MAX: u32 = 10_000;
+
+/// Most steps of a funnel: a class code has a bit for each.
+pub const FUNNEL_STEPS_MAX: usize = 64;
+
+/// Most attributes after `SAME` or `MAP BY`.
+pub const KEYS_MAX: usize = 8;
+
+/// Most threads a query runs on.
+pub const THREADS_MAX: usize = 256;
