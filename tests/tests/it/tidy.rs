@@ -29,7 +29,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
 ];
 
 /// Arrows that point up all the same: (user, used). Each is a circle to be undone.
-const UPWARD: &[(&str, &str)] = &[("commit", "db"), ("import", "db")];
+const UPWARD: &[(&str, &str)] = &[("commit", "db"), ("import", "db"), ("run", "explain")];
 
 /// The modules of the query crate, likewise.
 const QUERY_LEVELS: &[&[&str]] = &[
