@@ -8,7 +8,7 @@ use crate::people::parse_bytes;
 
 /// Journeys of customers: import them, ask about them.
 #[derive(Debug, Parser)]
-#[command(name = "throughline", version, about, long_about = LONG, max_term_width = 100)]
+#[command(name = "throughline", version, about, long_about = LONG, max_term_width = 130)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -1,10 +1,12 @@
 //! Every file the command opens beside the store itself.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 
 use crate::failure::{Failure, Outcome};
+
+pub(crate) use std::fs::File;
 
 /// Opens a file to read it.
 pub(crate) fn open(path: &Path) -> Outcome<File> {

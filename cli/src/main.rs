@@ -76,6 +76,12 @@ fn query(args: &QueryArgs) -> Outcome<()> {
         // Exits with status 2, as clap does for every other slip of usage.
         Err(words) => Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit(),
     };
+    if let Some(unused) = params.keys().find(|name| !store::uses(&args.query, name)) {
+        let words = format!(
+            "the query does not speak of `${unused}`; leave out --param {unused}=… or write ${unused} in it"
+        );
+        Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit();
+    }
     let db = store::open(&args.db, args.read_only)?;
     let statements = store::statements(&args.query);
     if statements.is_empty() {

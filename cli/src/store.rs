@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use throughline::engine::Options;
-use throughline::{Answer, Db, Params, diagnostics};
+use throughline::{Answer, Db, Params, QueryError, diagnostics};
 
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
@@ -24,7 +24,14 @@ pub(crate) fn open_with_memory(path: &Path, create: bool, memory_bytes: usize) -
 /// Answers one statement; warnings and notes go to standard error, and so does
 /// the error where there is no answer.
 pub(crate) fn ask(db: &Db, text: &str, params: &Params) -> Outcome<Answer> {
-    match db.query_with(text, params) {
+    // A value that a statement does not speak of is an error to the language,
+    // but here several statements share the parameters.
+    let params: Params = params
+        .iter()
+        .filter(|(name, _)| uses(text, name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    match db.query_with(text, &params) {
         Ok(answer) => {
             if !answer.warnings().is_empty() {
                 say(&diagnostics::render(answer.warnings(), text, colored()));
@@ -35,14 +42,27 @@ pub(crate) fn ask(db: &Db, text: &str, params: &Params) -> Outcome<Answer> {
             Ok(answer)
         }
         Err(error) => {
-            say(&told(&error, text));
+            say(&told(&error));
             Err(Failure::AlreadySaid)
         }
     }
 }
 
-fn told(error: &throughline::QueryError, _text: &str) -> String {
-    error.to_string()
+fn told(error: &QueryError) -> String {
+    match error {
+        QueryError::Query { text, diagnostics } => diagnostics::render(diagnostics, text, colored()),
+        other => format!("error: {other}"),
+    }
+}
+
+/// Whether a statement speaks of `$name`.
+pub(crate) fn uses(text: &str, name: &str) -> bool {
+    text.split('$').skip(1).any(|rest| {
+        rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && !rest.get(name.len()..).is_some_and(|rest| {
+                rest.starts_with(|letter: char| letter.is_alphanumeric() || letter == '_')
+            })
+    })
 }
 
 /// Writes an answer to standard output.
@@ -95,4 +115,28 @@ pub(crate) fn quoted(text: &str) -> String {
 /// The name as the query language takes any name.
 pub(crate) fn quoted_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_are_spoken_of() {
+        assert!(uses("FOR CUSTOMER $who |> INTERACTIONS", "who"));
+        assert!(!uses("FOR CUSTOMER $whole |> INTERACTIONS", "who"));
+        assert!(!uses("who", "who"));
+        assert!(uses("GAP $d", "d"));
+    }
+
+    #[test]
+    fn statements_come_without_their_ends() {
+        assert_eq!(statements("INTERACTIONS; WHERE a = ';' ;\n"), ["INTERACTIONS", "WHERE a = ';' "]);
+    }
+
+    #[test]
+    fn quoting() {
+        assert_eq!(quoted("it's"), "'it''s'");
+        assert_eq!(quoted_name("a\"b"), "\"a\"\"b\"");
+    }
 }

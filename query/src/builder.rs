@@ -9,7 +9,7 @@
 //!
 //! let query = Journeys::detached()
 //!     .filter("kind IN ('complaint', 'call')")
-//!     .chains(Chains::same(["topic"]).gap(days(7)).at_least(3).started_during("2026-Q1"))
+//!     .chains(Chains::same("topic").gap(days(7)).at_least(3).started_during("2026-Q1"))
 //!     .aggregate([count().named("chains"), count_distinct("customer").named("customers"), median("span")])
 //!     .group_by(["topic"])
 //!     .order_by_desc("customers")
@@ -33,11 +33,16 @@ pub use self::values::{
     IntoColumn, IntoOperand, IntoPredicate, Length, Value, attr, avg, call, count, count_distinct, count_of,
     days, hours, max, median, millis, min, minutes, not, param, quantile, seconds, share, sum, value, weeks,
 };
+use crate::answer::Answer;
 use crate::diagnostics::Diagnostic;
+use crate::error::QueryError;
+use crate::run::{QueryOptions, execute_with};
 use crate::syntax::ast::{
     During, Lit, Literal, Name, Op, OpKind, OrderItem, Query, SelectItem, Span, Statement,
 };
 pub use crate::syntax::ast::{Outcome, Part};
+use crate::syntax::parse;
+use crate::value::Params;
 
 /// The operators so far, and what was wrong with texts among them.
 #[derive(Clone)]
@@ -69,6 +74,19 @@ impl Pipe<'_> {
 
     fn statement(&self) -> Result<Statement, Vec<Diagnostic>> {
         self.query().map(Statement::Query)
+    }
+
+    /// The tree goes through its text, so that messages have places to point at.
+    fn run(&self, params: &Params) -> Result<Answer, QueryError> {
+        let wrong = |text: String| move |diagnostics| QueryError::Query { text, diagnostics };
+        let text = crate::syntax::format(&self.statement().map_err(wrong(String::new()))?);
+        let Some(db) = self.db else {
+            let detached = Diagnostic::error("E416", Span::default(), "this query was made without a database")
+                .help("begin it with `db.journeys()`");
+            return Err(wrong(text)(vec![detached]));
+        };
+        let statement = parse(&text).map_err(wrong(text.clone()))?;
+        execute_with(db, &statement, params, &text, &QueryOptions::default())
     }
 }
 
@@ -230,6 +248,23 @@ impl<'db> FunnelQuery<'db> {
         self.then(OpKind::Correlates)
     }
 
+    /// Runs it. Messages speak of the query's text as the formatter writes it.
+    ///
+    /// # Errors
+    /// [`QueryError::Query`] where the query is wrong, or was made by
+    /// [`Journeys::detached`]; [`QueryError::Engine`] where the store fails.
+    pub fn run(&self) -> Result<Answer, QueryError> {
+        self.pipe.run(&Params::new())
+    }
+
+    /// Runs it with values for its parameters.
+    ///
+    /// # Errors
+    /// As `run`, and for parameters without a value.
+    pub fn run_with(&self, params: &Params) -> Result<Answer, QueryError> {
+        self.pipe.run(params)
+    }
+
     /// The tree of the query.
     ///
     /// # Errors
@@ -341,6 +376,23 @@ impl<'db> RowsQuery<'db> {
     pub fn journeys(mut self, part: Part) -> Journeys<'db> {
         self.pipe.push(OpKind::Journeys(part));
         Journeys { pipe: self.pipe }
+    }
+
+    /// Runs it. Messages speak of the query's text as the formatter writes it.
+    ///
+    /// # Errors
+    /// [`QueryError::Query`] where the query is wrong, or was made by
+    /// [`Journeys::detached`]; [`QueryError::Engine`] where the store fails.
+    pub fn run(&self) -> Result<Answer, QueryError> {
+        self.pipe.run(&Params::new())
+    }
+
+    /// Runs it with values for its parameters.
+    ///
+    /// # Errors
+    /// As `run`, and for parameters without a value.
+    pub fn run_with(&self, params: &Params) -> Result<Answer, QueryError> {
+        self.pipe.run(params)
     }
 
     /// The tree of the query.

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use crate::answer::Answer;
+use crate::builder::Journeys;
 use crate::error::QueryError;
 use crate::run::{QueryOptions, execute_with};
 use crate::syntax::parse;
@@ -66,6 +67,11 @@ impl Db {
         let statement =
             parse(text).map_err(|diagnostics| QueryError::Query { text: text.to_owned(), diagnostics })?;
         execute_with(&self.engine, &statement, params, text, options)
+    }
+
+    /// Begins a query made of typed calls instead of text.
+    pub fn journeys(&self) -> Journeys<'_> {
+        Journeys::new(&self.engine)
     }
 
     /// Closes the store, everything in memory written into the graph first.

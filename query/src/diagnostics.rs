@@ -47,6 +47,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E413", "there is no such cohort"),
     ("E414", "an operator out of place"),
     ("E415", "not a span of time, or an empty one"),
+    ("E416", "a query made without a database"),
     ("E499", "a query that cannot be planned"),
     ("W501", "a value that never occurs"),
     ("W502", "an identity that nobody goes by"),

@@ -9,7 +9,6 @@
 
 pub use throughline_engine as engine;
 
-pub mod builder;
 pub mod diagnostics;
 pub mod limits;
 pub mod time;
@@ -23,6 +22,7 @@ mod kernels;
 mod plan;
 
 pub mod answer;
+pub mod builder;
 mod db;
 mod error;
 mod explain;

@@ -64,7 +64,7 @@ pub fn execute_with(
     let run = Run { params, text, options, began: Instant::now() };
     match run.statement(db, statement) {
         // A damaged chunk of the graph is made anew from the history, once.
-        Err(QueryError::Engine(error)) if db.repair(&error)? => run.statement(db, statement),
+        Err(QueryError::Engine(error)) if db.repair(&error).unwrap_or(false) => run.statement(db, statement),
         other => other,
     }
 }
@@ -218,7 +218,7 @@ impl Run<'_> {
         base: &Base,
         notes: &mut Vec<String>,
     ) -> Result<RowBatch, QueryError> {
-        prepare(phase, snapshot, base, &mut |plan| self.customers(snapshot, plan))?;
+        prepare(phase, snapshot, base, &mut |plan| self.customers(snapshot, plan).map(Some))?;
         let phase = &*phase;
         let env = self.env(snapshot, phase);
         let wanted = base.restrict(phase.candidates(snapshot)?, snapshot);
@@ -326,16 +326,16 @@ impl Run<'_> {
     }
 }
 
-/// Runs the queries inside predicates and asks the index for what it knows exactly.
+/// Asks the index for what it knows exactly; queries inside predicates are not run.
 pub(crate) fn prepare_all(phase: &mut Phase, snapshot: &Snapshot) -> Result<(), QueryError> {
-    prepare(phase, snapshot, &Base::All, &mut |_| Ok(RoaringBitmap::new()))
+    prepare(phase, snapshot, &Base::All, &mut |_| Ok(None))
 }
 
 fn prepare(
     phase: &mut Phase,
     snapshot: &Snapshot,
     base: &Base,
-    run: &mut dyn FnMut(&mut Plan) -> Result<RoaringBitmap, QueryError>,
+    run: &mut dyn FnMut(&mut Plan) -> Result<Option<RoaringBitmap>, QueryError>,
 ) -> Result<(), QueryError> {
     let mut whole = !matches!(base, Base::Parts(_));
     for stage in &mut phase.stages {

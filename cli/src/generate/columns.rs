@@ -1,6 +1,5 @@
 //! Writing a history as Parquet.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -17,6 +16,7 @@ use parquet::file::properties::WriterProperties;
 use super::lifecycle::{Contact, START_SECONDS};
 use super::text::{HEADERS, write_agent, write_case, write_customer};
 use super::vocabulary::{CHANNELS, KINDS, STAGES, TOPICS};
+use crate::files::File;
 
 /// Rows encoded at once.
 const ROWS: usize = 65_536;

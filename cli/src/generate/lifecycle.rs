@@ -108,11 +108,20 @@ impl Life<'_> {
                 }
             }
             if !self.random.chance(goes_on) {
+                self.look_elsewhere();
                 return;
             }
         }
         self.stage = 4;
         self.retain(interest);
+    }
+
+    /// Some who are lost come by again, for something else.
+    fn look_elsewhere(&mut self) {
+        while self.random.chance(0.3) && self.wait(20.0, 1.0) {
+            let topic = self.random.weighted(self.topics) as u8;
+            self.add(WEB, VISIT, topic, 0, None);
+        }
     }
 
     /// Years of bills, and now and then an episode of trouble.

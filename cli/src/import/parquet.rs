@@ -1,6 +1,5 @@
 //! Apache Parquet, a record batch at a time, only the columns that are used.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +21,7 @@ use super::record::Record;
 use super::source::shown;
 use super::values::Field;
 use crate::failure::{Failure, Outcome};
+use crate::files::File;
 
 /// Rows decoded at once.
 const ROWS: usize = 65_536;

@@ -1,6 +1,5 @@
 //! Opening what is imported: a file or standard input, packed or not.
 
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::read::MultiGzDecoder;
 
 use crate::failure::{Failure, Outcome};
-use crate::files;
+use crate::files::{self, File};
 
 /// How rows are written in a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

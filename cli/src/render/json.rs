@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
 use throughline::Value;
-
-use crate::civil;
 
 /// One array of objects, on one line.
 pub(crate) fn array(out: &mut dyn Write, names: &[&str], rows: &[Vec<Value>]) -> io::Result<()> {
@@ -32,21 +30,9 @@ fn object(names: &[&str], row: &[Value]) -> Map<String, Json> {
     names.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), value(cell))).collect()
 }
 
-/// A value: times are RFC 3339, durations seconds.
-pub(crate) fn value(value_: &Value) -> Json {
-    match value_ {
-        Value::Null => Json::Null,
-        Value::Bool(truth) => Json::Bool(*truth),
-        Value::Int(number) => Json::from(*number),
-        Value::Float(number) => Number::from_f64(*number).map_or(Json::Null, Json::Number),
-        Value::Time(time) => Json::String(civil::rfc3339(*time)),
-        Value::Duration(millis) if millis % 1_000 == 0 => Json::from(millis / 1_000),
-        Value::Duration(millis) => {
-            Number::from_f64(*millis as f64 / 1_000.0).map_or(Json::Null, Json::Number)
-        }
-        Value::Str(text) => Json::String(text.to_string()),
-        Value::List(items) => Json::Array(items.iter().map(value).collect()),
-    }
+/// A value: times are RFC 3339, durations seconds, as [`Value`] serialises.
+pub(crate) fn value(cell: &Value) -> Json {
+    serde_json::to_value(cell).unwrap_or(Json::Null)
 }
 
 #[cfg(test)]

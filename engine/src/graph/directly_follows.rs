@@ -11,12 +11,12 @@ use roaring::RoaringBitmap;
 
 use super::drawing::{Datum, Drawing, Drawn};
 use super::wording::gap;
+use crate::Snapshot;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::model::{CustomerOrdinal, Millis};
 use crate::names::Symbols;
 use crate::schema::{AttrId, AttrType, Subject};
-use crate::snapshot::Snapshot;
 
 /// Most distinct edges of a directly-follows graph; more is no longer a map.
 pub const FOLLOWS_EDGES_MAX: usize = 1 << 20;

@@ -7,10 +7,10 @@ use petgraph::visit::EdgeRef;
 
 use super::drawing::{Datum, Drawing, Drawn};
 use super::wording::{Words, gap, utc};
+use crate::Snapshot;
 use crate::error::{Error, Result};
 use crate::model::{CustomerOrdinal, Millis};
 use crate::schema::{AttrId, Attribute, Role, Subject};
-use crate::snapshot::Snapshot;
 
 /// The roles whose values are nodes: what interactions touch.
 const TOUCHED: [Role; 4] = [Role::Channel, Role::Topic, Role::Case, Role::Agent];

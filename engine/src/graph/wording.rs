@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::Snapshot;
 use crate::block::Block;
 use crate::column::Column;
 use crate::model::Millis;
 use crate::names::Symbols;
 use crate::schema::{AttrType, Attribute};
-use crate::snapshot::Snapshot;
 
 /// `2026-01-31T09:00:00Z`, with milliseconds where there are any. The date is
 /// Hinnant's `civil_from_days`,

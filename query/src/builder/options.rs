@@ -17,9 +17,15 @@ impl Chains {
         Self::default()
     }
 
-    /// `SAME key, …`: contacts that share these attributes.
-    pub fn same<N: Into<String>>(keys: impl IntoIterator<Item = N>) -> Self {
-        Self(ast::Chains { same: names(keys), ..ast::Chains::default() })
+    /// `SAME key`: contacts that share this attribute. More keys by [`Chains::and_same`].
+    pub fn same(key: impl Into<String>) -> Self {
+        Self::default().and_same(key)
+    }
+
+    /// One more key: `SAME key, key`.
+    pub fn and_same(mut self, key: impl Into<String>) -> Self {
+        self.0.same.extend(names([key]));
+        self
     }
 
     /// `GAP d`: the longest pause within a chain.

@@ -14,7 +14,7 @@ fn check(built: Result<Statement, Vec<Diagnostic>>, text: &str) {
 fn chains() {
     let query = Journeys::detached()
         .filter("kind IN ('complaint', 'call', 'ticket')")
-        .chains(Chains::same(["topic"]).gap(days(7)).at_least(3).started_during("2026-Q1"))
+        .chains(Chains::same("topic").gap(days(7)).at_least(3).started_during("2026-Q1"))
         .aggregate([
             count().named("chains"),
             count_distinct("customer").named("customers"),
@@ -119,7 +119,7 @@ fn customers_and_back() {
         .only(behind(&often).or(customer("crm:42")))
         .split_by(["case"])
         .sessions(minutes(30))
-        .fcr(Chains::same(["topic"]).gap(days(7)))
+        .fcr(Chains::same("topic").gap(days(7)))
         .filter("fcr = FALSE")
         .journeys(Part::Before)
         .map_by(["stage", "channel"]);

@@ -345,7 +345,7 @@ impl ChainsOperator {
             }
             Field::SentimentChange => {
                 let mut all = rows.iter().filter_map(|&row| number(column(self.sentiment), row as usize));
-                match (all.next(), all.last()) {
+                match (all.next(), all.next_back()) {
                     (Some(first), Some(last)) => Cell::Float(last - first),
                     _ => Cell::Null,
                 }

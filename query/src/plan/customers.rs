@@ -109,13 +109,15 @@ impl Customers {
         }
     }
 
-    /// Runs the queries inside and, where `whole` journeys flow, asks the
+    /// Runs the queries inside (`run` answers `None` to leave one as it is) and, where `whole` journeys flow, asks the
     /// index for what it knows exactly.
     pub(crate) fn prepare(
         &mut self,
         snapshot: &Snapshot,
         whole: bool,
-        run: &mut dyn FnMut(&mut super::compile::Plan) -> Result<RoaringBitmap, crate::error::QueryError>,
+        run: &mut dyn FnMut(
+            &mut super::compile::Plan,
+        ) -> Result<Option<RoaringBitmap>, crate::error::QueryError>,
     ) -> Result<(), crate::error::QueryError> {
         match self {
             Self::And(a, b) | Self::Or(a, b) => {
@@ -124,8 +126,9 @@ impl Customers {
             }
             Self::Not(inner) => inner.prepare(snapshot, whole, run)?,
             Self::Behind(plan) => {
-                let customers = run(plan)?;
-                *self = Self::These { customers, what: "those behind the query".to_owned() };
+                if let Some(customers) = run(plan)? {
+                    *self = Self::These { customers, what: "those behind the query".to_owned() };
+                }
             }
             Self::Has { filter, at_least, no: false } if whole => {
                 if let Some(customers) = super::index::exactly(filter, *at_least, snapshot)? {

@@ -1,7 +1,7 @@
 //! An interaction as expressions see it: its customer, identity and time,
 //! then its attributes.
 
-use throughline_engine::{AttrId, AttrType, Attribute, Schema, Subject};
+use throughline_engine::{AttrId, AttrType, Attribute, Block, Column, Schema, Subject};
 
 use super::flow::Flow;
 use crate::diagnostics::Diagnostic;
@@ -41,8 +41,20 @@ impl Cells for InteractionRow<'_> {
         match slot {
             CUSTOMER => Cell::Customer(self.flow.customer(self.journey)),
             AT => self.flow.block().times.get(self.row).map_or(Cell::Null, |&at| Cell::Time(at)),
+            IDENTITY => identity_cell(self.flow.block(), self.row),
             _ => value(slot, self.flow, self.row, self.env),
         }
+    }
+}
+
+/// The identity an interaction came under. Identities share their numbers
+/// with the customers they stand for.
+pub(crate) fn identity_cell(block: &Block, row: usize) -> Cell {
+    match block.column(AttrId::IDENTITY) {
+        Some(Column::Int { values, .. }) => {
+            values.get(row).and_then(|&ordinal| u32::try_from(ordinal).ok()).map_or(Cell::Null, Cell::Customer)
+        }
+        _ => Cell::Null,
     }
 }
 
@@ -77,25 +89,30 @@ impl Scope for InteractionScope<'_> {
                 "write `{name}` for the interaction's own, `customer.{name}` for the customer's"
             )));
         }
-        if let Some(attribute) = self.schema.find(Subject::Interaction, &name.text) {
-            return Ok(ScopeColumn {
+        let reserved = |ty, slot| Ok(ScopeColumn { ty, attr: None, slot });
+        if name.text.eq_ignore_ascii_case("customer") {
+            return reserved(RowType::Customer, CUSTOMER);
+        }
+        if name.text.eq_ignore_ascii_case("at") {
+            return reserved(RowType::Time, AT);
+        }
+        if name.text.eq_ignore_ascii_case("identity") {
+            return reserved(RowType::Customer, IDENTITY);
+        }
+        match self.schema.find(Subject::Interaction, &name.text) {
+            Some(attribute) => Ok(ScopeColumn {
                 ty: row_type(attribute.ty),
                 attr: symbols_of(attribute),
                 slot: usize::from(attribute.id.0),
-            });
-        }
-        let reserved = |ty, slot| Ok(ScopeColumn { ty, attr: None, slot });
-        match name.text.to_ascii_lowercase().as_str() {
-            "customer" => reserved(RowType::Customer, CUSTOMER),
-            "at" => reserved(RowType::Time, AT),
-            _ => Err(unknown_column(&name.text, name.span, &self.known_names())),
+            }),
+            None => Err(unknown_column(&name.text, name.span, &self.known_names())),
         }
     }
 
     fn known_names(&self) -> Vec<String> {
         let own =
             self.schema.attributes().iter().filter(|attribute| attribute.subject == Subject::Interaction);
-        ["customer", "at"].map(str::to_owned).into_iter().chain(own.map(|own| own.name.clone())).collect()
+        ["customer", "identity", "at"].map(str::to_owned).into_iter().chain(own.map(|own| own.name.clone())).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use throughline_engine::{AttrId, AttrType, Subject};
 
 use super::cells::attr_cell;
 use super::flow::Flow;
-use super::interaction::symbols_of;
+use super::interaction::{identity_cell, symbols_of};
 use crate::rows::{Cell, Env, Members, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
 
 /// INTERACTIONS, resolved.
@@ -20,6 +20,7 @@ pub(crate) struct InteractionsOperator {
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Customer,
+    Identity,
     At,
     Value(AttrId),
 }
@@ -30,10 +31,12 @@ impl InteractionsOperator {
         let mut operator =
             Self { schema: RowSchema::default(), attrs: Vec::new(), fields: Vec::new(), one_each: false };
         operator.column("customer", RowType::Customer, Field::Customer, None);
+        // Identities share their numbers with the customers they came under.
+        operator.column("identity", RowType::Customer, Field::Identity, None);
         operator.column("at", RowType::Time, Field::At, None);
         for attribute in env.snapshot.schema().attributes() {
-            // An attribute called `at` or `customer` gives way to the interaction's own.
-            let taken = ["customer", "at"].iter().any(|own| attribute.name.eq_ignore_ascii_case(own));
+            // An attribute called so gives way to the interaction's own.
+            let taken = ["customer", "identity", "at"].iter().any(|own| attribute.name.eq_ignore_ascii_case(own));
             if attribute.subject == Subject::Interaction && !taken {
                 let ty = if attribute.ty == AttrType::Bool { RowType::Bool } else { row_type(attribute.ty) };
                 operator.column(&attribute.name, ty, Field::Value(attribute.id), symbols_of(attribute));
@@ -54,7 +57,8 @@ impl InteractionsOperator {
         wanted
             .filter_map(|(field, _)| match field {
                 Field::Value(attr) => Some(*attr),
-                _ => None,
+                Field::Identity => Some(AttrId::IDENTITY),
+                Field::Customer | Field::At => None,
             })
             .collect()
     }
@@ -80,6 +84,7 @@ impl InteractionsOperator {
         {
             column.extend(taken.iter().map(|&(journey, row)| match field {
                 Field::Customer => Cell::Customer(flow.customer(journey)),
+                Field::Identity => identity_cell(block, row),
                 Field::At => block.times.get(row).map_or(Cell::Null, |&at| Cell::Time(at)),
                 Field::Value(attr) => attr_cell(block, *attr, row, env),
             }));
