@@ -355,7 +355,7 @@ fn check_funnel(store: &Store, events: &[Event], view: &View, query: &Funnel) {
         check(store, &format!("{text}\n|> WHERE step = {step} |> CUSTOMERS"), &["customer"], names.clone());
         check(store, &format!("{text}\n|> REACHED {step} |> CUSTOMERS"), &["customer"], names);
         let columns = ["customer", "depth", "started", "ended"];
-        let rows = counted.iter().filter(reached).map(|attempt| attempt_row(attempt)).collect();
+        let rows = counted.iter().filter(reached).map(attempt_row).collect();
         check(store, &format!("{text}\n|> REACHED {step}"), &columns, rows);
         for (word, outcomes) in [
             ("", &[Outcome::Silent, Outcome::Elsewhere][..]),

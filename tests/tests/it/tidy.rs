@@ -278,11 +278,14 @@ fn every_file_is_part_of_a_crate() {
 /// bench or an example.
 fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    match parts.as_slice() {
-        [_, "src", "lib.rs" | "main.rs"] | [_, "build.rs"] | [_, "src", "bin", _] => true,
-        [_, "tests" | "benches" | "examples", _] | [_, "tests" | "examples", _, "main.rs"] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [_, "src", "lib.rs" | "main.rs"]
+            | [_, "build.rs"]
+            | [_, "src", "bin", _]
+            | [_, "tests" | "benches" | "examples", _]
+            | [_, "tests" | "examples", _, "main.rs"]
+    )
 }
 
 #[test]
