@@ -36,11 +36,12 @@ const QUERY_LEVELS: &[&[&str]] = &[
     &["limits", "value", "syntax::ast", "syntax::words"],
     &["diagnostics", "time"],
     &["syntax"],
-    &["rows", "builder", "kernels"],
+    &["rows", "kernels"],
     &["answer", "error"],
     &["plan"],
     &["run"],
     &["explain"],
+    &["builder"],
     &["db"],
 ];
 
