@@ -89,7 +89,7 @@ impl Ledger {
             }
             Act::Import(number) => {
                 self.unsure.insert(number);
-                try_import(db, &format!("batch {number}"), &batch(number), 2)?;
+                try_import(db, &format!("batch {number}"), &batch(number), 2, true)?;
                 self.settle(number);
             }
             Act::Seal => db.seal()?,

@@ -146,12 +146,13 @@ pub fn append(db: &Db, events: &[Event], sequenced: bool) {
     assert_eq!(commit.added + commit.duplicates, events.len() as u64);
 }
 
-/// Imports the events, pushed in pieces of the given length, with their sequences.
+/// Imports the events, pushed in pieces of the given length, with their
+/// sequences or in the order given.
 ///
 /// # Panics
 /// Where the store refuses them.
-pub fn import(db: &Db, source: &str, events: &[Event], piece: usize) -> ImportReport {
-    try_import(db, source, events, piece).expect("imports")
+pub fn import(db: &Db, source: &str, events: &[Event], piece: usize, sequenced: bool) -> ImportReport {
+    try_import(db, source, events, piece, sequenced).expect("imports")
 }
 
 /// As [`import`].
@@ -163,6 +164,7 @@ pub fn try_import(
     source: &str,
     events: &[Event],
     piece: usize,
+    sequenced: bool,
 ) -> Result<ImportReport> {
     let mut import = db.import(source)?;
     for (name, value) in events.iter().flat_map(|event| &event.attrs) {
@@ -181,7 +183,9 @@ pub fn try_import(
         let mut batch = Batch::new(&schema);
         for event in piece {
             batch.begin(&Identity::parse(&event.customer)?, event.time);
-            batch.sequence(event.sequence);
+            if sequenced {
+                batch.sequence(event.sequence);
+            }
             for (name, value) in &event.attrs {
                 let attribute = schema.find(Subject::Interaction, name);
                 let attribute = attribute.ok_or_else(|| Error::invalid(format!("{name} is not declared")))?;

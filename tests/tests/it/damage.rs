@@ -12,6 +12,9 @@ use throughline::engine::{Db, Result};
 use throughline_tests::ledger::{Act, Ledger, life, options, portrait, portrait_repaired};
 use throughline_tests::store::open_patiently;
 
+/// Something done to a page; whether the page was there.
+type Hurt = Box<dyn Fn(&SimDisk) -> bool>;
+
 fn open(disk: &SimDisk) -> Result<Db> {
     Db::open_on(Arc::new(disk.clone()), options())
 }
@@ -50,7 +53,7 @@ fn a_page_that_is_missing_cut_or_flipped_is_repaired() {
         let value =
             disk.open_graph(&folder).and_then(|graph| graph.get(key)).expect("reads").expect("is there");
         let name = key_name(key);
-        let mut hurts: Vec<(String, Box<dyn Fn(&SimDisk) -> bool>)> = Vec::new();
+        let mut hurts: Vec<(String, Hurt)> = Vec::new();
         let (gone, cut) = (key.clone(), key.clone());
         hurts.push((format!("{name} missing"), Box::new(move |disk| disk.graph_remove(&gone))));
         let half = value.len() / 2;

@@ -45,8 +45,12 @@ enum Then {
 #[derive(Clone, Debug)]
 struct History {
     events: Vec<Event>,
-    /// The order in which the events arrive; only where they carry sequences.
-    arrival: Option<Vec<usize>>,
+    /// Whether the events carry their sequences.
+    sequenced: bool,
+    /// Whether they carry event ids.
+    named: bool,
+    /// The order in which the events arrive.
+    arrival: Vec<usize>,
     deliveries: Vec<Delivery>,
     /// On a real disk, which is slow, or on one in memory.
     in_folder: bool,
@@ -95,27 +99,26 @@ fn history() -> impl Strategy<Value = History> {
         .prop_map(|(events, import, then)| Delivery { events, import, then });
     (
         prop::collection::vec(event(), 1..36),
-        prop::option::weighted(0.7, any::<prop::sample::Index>()).prop_flat_map(|shuffled| match shuffled {
-            Some(_) => Just(true),
-            None => Just(false),
-        }),
+        prop::bool::weighted(0.6),
         prop::collection::vec(delivery, 1..6),
         any::<u64>(),
         any::<bool>(),
     )
-        .prop_map(|(mut events, shuffled, deliveries, seed, named)| {
+        .prop_map(|(mut events, sequenced, deliveries, seed, named)| {
             for (place, event) in events.iter_mut().enumerate() {
                 event.sequence = place as u64;
                 // No two rows are equal, else an import would take the second for the first.
-                let number = place as i64;
                 *event = if named {
-                    event.clone().with("event_id", format!("e{number}").as_str())
+                    event.clone().with("event_id", format!("e{place:03}").as_str())
                 } else {
-                    event.clone().with("mark", Val::Int(number))
+                    event.clone().with("mark", Val::Int(place as i64))
                 };
             }
-            let arrival = shuffled.then(|| shuffle(events.len(), seed));
-            History { events, arrival, deliveries, in_folder: seed % 16 == 0 }
+            // Without a sequence the event id orders equal times, and without that
+            // the order of arrival (rule 1).
+            let arrival =
+                if sequenced || named { shuffle(events.len(), seed) } else { (0..events.len()).collect() };
+            History { events, sequenced, named, arrival, deliveries, in_folder: seed % 16 == 0 }
         })
 }
 
@@ -133,20 +136,18 @@ impl History {
     /// Brings the events into a store by their road.
     fn deliver(&self) -> Store {
         let mut store = if self.in_folder { Store::in_folder() } else { Store::new() };
-        let mut left: Vec<Event> = match &self.arrival {
-            Some(order) => order.iter().map(|&place| self.events[place].clone()).collect(),
-            None => self.events.clone(),
-        };
+        let mut left: Vec<Event> = self.arrival.iter().map(|&place| self.events[place].clone()).collect();
         for (number, delivery) in self.deliveries.iter().enumerate() {
             let rest = if number + 1 == self.deliveries.len() { left.len() } else { delivery.events };
             let part: Vec<Event> = left.drain(..rest.min(left.len())).collect();
-            match (delivery.import, self.arrival.is_some()) {
-                (Some(piece), true) => {
-                    let report = import(store.db(), &format!("part {number}"), &part, piece);
+            match delivery.import {
+                // An importer gives the sequence, or there is an event id.
+                Some(piece) if self.sequenced || self.named => {
+                    let source = format!("part {number}");
+                    let report = import(store.db(), &source, &part, piece, self.sequenced);
                     assert_eq!((report.added, report.duplicates), (part.len() as u64, 0));
                 }
-                // Without sequences the order is that of appending.
-                (_, sequenced) => append(store.db(), &part, sequenced),
+                _ => append(store.db(), &part, self.sequenced),
             }
             match delivery.then {
                 Then::Nothing => {}
@@ -354,7 +355,7 @@ fn check_funnel(store: &Store, events: &[Event], view: &View, query: &Funnel) {
         check(store, &format!("{text}\n|> WHERE step = {step} |> CUSTOMERS"), &["customer"], names.clone());
         check(store, &format!("{text}\n|> REACHED {step} |> CUSTOMERS"), &["customer"], names);
         let columns = ["customer", "depth", "started", "ended"];
-        let rows = counted.iter().filter(reached).map(|attempt| attempt_row(attempt)).collect();
+        let rows = counted.iter().filter(reached).map(attempt_row).collect();
         check(store, &format!("{text}\n|> REACHED {step}"), &columns, rows);
         for (word, outcomes) in [
             ("", &[Outcome::Silent, Outcome::Elsewhere][..]),
