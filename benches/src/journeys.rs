@@ -39,7 +39,7 @@ pub struct Contact {
     pub resolved: Option<bool>,
 }
 
-/// The journeys of that many customers, some 21 interactions each over two
+/// The journeys of that many customers, some 17 interactions each over two
 /// years, in order of time as a source would deliver them.
 pub fn journeys(customers: u32) -> Vec<Contact> {
     let mut contacts = Vec::with_capacity(customers as usize * 22);
