@@ -1,1 +1,12 @@
-//! Shared pieces of the benches.
+//! What the benches share: synthetic journeys, and stores of them.
+//!
+//! The same number of customers gives the same interactions on every machine,
+//! so that figures of two commits speak of the same work.
+
+mod journeys;
+mod noise;
+mod store;
+
+pub use journeys::{CHANNELS, Contact, FUNNEL, TOPICS, journeys};
+pub use noise::Noise;
+pub use store::{Store, customers, fill, interaction};

@@ -1,1 +1,108 @@
-fn main() {}
+//! The `throughline` command.
+
+mod args;
+mod civil;
+mod failure;
+mod files;
+mod people;
+
+mod import;
+mod params;
+mod progress;
+mod render;
+mod store;
+
+mod check;
+mod demo;
+mod generate;
+mod info;
+mod shell;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command, GenerateArgs, ImportArgs, QueryArgs};
+use failure::{Failure, Outcome};
+use store::say;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(Failure::AlreadySaid) => ExitCode::FAILURE,
+        Err(failure) => {
+            say(&format!("error: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome<()> {
+    match command {
+        Command::Import(args) => import(&args),
+        Command::Query(args) => query(&args),
+        Command::Shell(args) => shell::run(args.db.as_deref(), args.read_only),
+        Command::Info(args) => info::info(&store::open(&args.db, true)?, &args.db, args.format),
+        Command::Check(args) => check::check(&store::open(&args.db, true)?, &args.db),
+        Command::Rebuild(args) => {
+            check::rebuild(&store::open_with_memory(&args.db, false, args.memory.memory)?)
+        }
+        Command::Generate(args) => generate(&args),
+        Command::Demo => demo::demo(),
+    }
+}
+
+fn import(args: &ImportArgs) -> Outcome<()> {
+    // The map is read before the store is made: a slip in it leaves nothing behind.
+    let mapping = import::read_map(args.map.as_deref())?;
+    let db = store::open_with_memory(&args.db, true, args.memory.memory)?;
+    let plan = import::Plan {
+        files: args.files.clone(),
+        customers: args.customers.clone(),
+        mapping,
+        strict: args.strict,
+        rejects: args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db)),
+    };
+    let summary = import::import(&db, &plan)?;
+    say(&summary.written());
+    Ok(())
+}
+
+fn query(args: &QueryArgs) -> Outcome<()> {
+    let params = match params::parse_all(&args.params) {
+        Ok(params) => params,
+        // Exits with status 2, as clap does for every other slip of usage.
+        Err(words) => Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit(),
+    };
+    if let Some(unused) = params.keys().find(|name| !store::uses(&args.query, name)) {
+        let words = format!(
+            "the query does not speak of `${unused}`; leave out --param {unused}=… or write ${unused} in it"
+        );
+        Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit();
+    }
+    let db = store::open(&args.db, args.read_only)?;
+    let statements = store::statements(&args.query);
+    if statements.is_empty() {
+        return Err(Failure::said("the query is empty; `throughline query --help` shows some"));
+    }
+    for statement in statements {
+        let answer = store::ask(&db, statement, &params)?;
+        store::show(&answer, args.format)?;
+    }
+    Ok(())
+}
+
+fn generate(args: &GenerateArgs) -> Outcome<()> {
+    let started = Instant::now();
+    let rows = generate::generate(&args.out, args.customers, args.seed)?;
+    say(&format!(
+        "wrote {} interactions of {} customers to {} in {:.1} s",
+        people::count(rows),
+        people::count(u64::from(args.customers)),
+        args.out.display(),
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}

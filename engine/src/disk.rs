@@ -273,7 +273,17 @@ impl Disk for OsDisk {
             .truncate(false)
             .open(&full)
             .map_err(failed("open", &full))?;
-        match file.try_lock() {
+        // A program that this process just started (sled starts the system's `sync`) holds a
+        // copy of a lock released meanwhile until it is running, so a lock gets a moment.
+        let mut attempt = file.try_lock();
+        for _ in 0..LOCK_RETRIES {
+            if !matches!(attempt, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOCK_RETRY_EVERY);
+            attempt = file.try_lock();
+        }
+        match attempt {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // The words are for a person: where they cannot be read, or the owner is about
@@ -301,6 +311,9 @@ impl Disk for OsDisk {
 
 /// As much of a lock file as is shown.
 const OWNER_BYTES_MAX: u64 = 1_024;
+/// Further attempts at a lock that is held.
+const LOCK_RETRIES: u32 = 20;
+const LOCK_RETRY_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
 
 struct OsFile {
     file: File,

@@ -49,7 +49,7 @@ const CACHE_BYTES: usize = 64 << 20;
 /// sled compresses every leaf; our pages are compressed already.
 const ZSTD_LEVEL: i32 = 1;
 /// sled is flushed and reopened after so many applied bytes.
-const REOPEN_BYTES: u64 = 1 << 30;
+const REOPEN_BYTES: u64 = 192 << 20;
 
 type SledDb = sled::Db<LEAF_FANOUT>;
 

@@ -17,3 +17,12 @@ pub const QUERY_ERRORS_MAX: usize = 10;
 
 /// Repetitions that a quantifier may write (`{n,m}`).
 pub const REPETITIONS_MAX: u32 = 10_000;
+
+/// Most steps of a funnel: a class code has a bit for each.
+pub const FUNNEL_STEPS_MAX: usize = 64;
+
+/// Most attributes after `SAME` or `MAP BY`.
+pub const KEYS_MAX: usize = 8;
+
+/// Most threads a query runs on.
+pub const THREADS_MAX: usize = 256;

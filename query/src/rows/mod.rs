@@ -1,9 +1,44 @@
 //! Rows: what a journey operator emits, and what the relational tail makes of them.
 
+mod accumulate;
+mod aggregate;
+mod arithmetic;
+mod batch;
+mod calls;
+pub(crate) mod cell;
+mod cell_table;
+mod compile;
+pub(crate) mod env;
+mod exact_sum;
+mod expr;
+mod functions;
+mod like;
+mod literal;
+mod naming;
+pub(crate) mod nearest;
+mod quantile;
+mod sort;
+mod tail;
+
+#[cfg(test)]
+mod expr_tests;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tail_tests;
+
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
+
+pub(crate) use compile::{Column, Scope, compile, compile_predicate, unknown_column, unknown_value};
+pub(crate) use env::{Env, Names, QueryLimit};
+pub(crate) use exact_sum::ExactSum;
+pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
+pub(crate) use literal::{count_of, duration_of, from_value, instant_of, int_of, literal, text_of};
+pub(crate) use quantile::around;
+pub(crate) use tail::{Partial, Tail};
 
 /// The type of a column of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

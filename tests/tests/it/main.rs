@@ -1,1 +1,10 @@
-fn main() {}
+//! The tests that cross crates, as one binary.
+
+mod conformance;
+mod crash;
+mod damage;
+mod differential;
+mod golden;
+mod kill;
+mod real_data;
+mod tidy;

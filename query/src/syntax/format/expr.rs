@@ -55,9 +55,15 @@ fn bare(expr: &Expr) -> String {
             None => leading_name(name),
         },
         ExprKind::Unary(UnaryOp::Not, x) => format!("NOT {}", at(x, Level::Not)),
-        // Without brackets the sign would become part of a number.
-        ExprKind::Unary(UnaryOp::Minus, x) if is_number(x) => format!("-({})", bare(x)),
-        ExprKind::Unary(UnaryOp::Minus, x) => format!("-{}", at(x, Level::Whole)),
+        ExprKind::Unary(UnaryOp::Minus, x) => {
+            let operand = at(x, Level::Whole);
+            // Without brackets the sign would become part of a number.
+            if operand.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+                format!("-({operand})")
+            } else {
+                format!("-{operand}")
+            }
+        }
         ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
             let (word, inner) =
                 if *op == BinaryOp::And { (" AND ", Level::Not) } else { (" OR ", Level::And) };
@@ -129,10 +135,6 @@ fn leading_name(column: &Name) -> String {
     let keyword =
         ["case", "distinct", "when", "has"].iter().any(|word| column.text.eq_ignore_ascii_case(word));
     if keyword { Quoted(&column.text, '"').to_string() } else { name(column) }
-}
-
-fn is_number(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Literal(Literal::Int(_) | Literal::Float(_) | Literal::Duration(_)))
 }
 
 fn not(negated: bool) -> &'static str {

@@ -13,7 +13,7 @@ mod pattern;
 mod query;
 mod rows;
 
-use super::ast::{Span, Statement};
+use super::ast::{Expr, ForExpr, Span, Statement};
 use super::lexer::{self, Kind, Token};
 use crate::diagnostics::Diagnostic;
 use crate::limits::{NESTING_LEVELS_MAX, QUERY_ERRORS_MAX, QUERY_TEXT_BYTES_MAX};
@@ -26,16 +26,44 @@ type Parsed<T> = Result<T, Box<Diagnostic>>;
 /// What is wrong with the text, in order of place; each operator of the pipe
 /// reports at most one error.
 pub fn parse(text: &str) -> Result<Statement, Vec<Diagnostic>> {
-    parse_tokens(text, |_| {})
+    parse_tokens(text, false, Parser::statement)
 }
 
 /// The same tree with empty places, to compare with trees that never were text.
 #[cfg(test)]
 pub(crate) fn parse_without_places(text: &str) -> Result<Statement, Vec<Diagnostic>> {
-    parse_tokens(text, |token| token.span = Span::default())
+    parse_tokens(text, true, Parser::statement)
 }
 
-fn parse_tokens(text: &str, adjust: impl Fn(&mut Token<'_>)) -> Result<Statement, Vec<Diagnostic>> {
+/// A predicate over interactions or rows, alone and with empty places.
+///
+/// # Errors
+/// What is wrong with the text; all places are empty.
+pub(crate) fn parse_predicate(text: &str) -> Result<Expr, Vec<Diagnostic>> {
+    parse_tokens(text, true, |p| {
+        let predicate = p.expression()?;
+        p.want_end()?;
+        Ok(predicate)
+    })
+}
+
+/// A predicate over customers, as after `FOR`, with empty places.
+///
+/// # Errors
+/// As [`parse_predicate`].
+pub(crate) fn parse_customers(text: &str) -> Result<ForExpr, Vec<Diagnostic>> {
+    parse_tokens(text, true, |p| {
+        let predicate = p.customers()?;
+        p.want_end()?;
+        Ok(predicate)
+    })
+}
+
+fn parse_tokens<'t, T>(
+    text: &'t str,
+    without_places: bool,
+    parse: impl FnOnce(&mut Parser<'t>) -> Parsed<T>,
+) -> Result<T, Vec<Diagnostic>> {
     if text.len() > QUERY_TEXT_BYTES_MAX {
         let message = format!("the query is longer than {QUERY_TEXT_BYTES_MAX} bytes");
         return Err(vec![
@@ -47,12 +75,14 @@ fn parse_tokens(text: &str, adjust: impl Fn(&mut Token<'_>)) -> Result<Statement
     if !lexed.usable {
         return Err(lexed.errors);
     }
-    lexed.tokens.iter_mut().for_each(adjust);
+    if without_places {
+        lexed.tokens.iter_mut().for_each(|token| token.span = Span::default());
+    }
     let mut parser = Parser { tokens: lexed.tokens, at: 0, level: 0, errors: lexed.errors };
-    let statement = parser.statement();
+    let result = parse(&mut parser);
     let mut errors = parser.errors;
-    match statement {
-        Ok(statement) if errors.is_empty() => return Ok(statement),
+    match result {
+        Ok(tree) if errors.is_empty() => return Ok(tree),
         Ok(_) => {}
         Err(error) => errors.push(*error),
     }
@@ -150,6 +180,14 @@ impl<'t> Parser<'t> {
         })
     }
 
+    fn want_end(&mut self) -> Parsed<()> {
+        if *self.kind() == Kind::End {
+            Ok(())
+        } else {
+            Err(self.expected("the end", &["AND", "OR", "BETWEEN", "LIKE"]))
+        }
+    }
+
     /// Runs a parser one level deeper, or refuses.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.level >= NESTING_LEVELS_MAX {
@@ -168,13 +206,13 @@ impl<'t> Parser<'t> {
     /// What stands here, for a message.
     fn found(&self) -> String {
         match self.kind() {
-            Kind::Word(word) => format!("`{word}`"),
-            Kind::Quoted(name) => format!("`\"{name}\"`"),
-            Kind::Str(text) => format!("the text `'{text}'`"),
+            Kind::Word(word) => format!("`{}`", short(word)),
+            Kind::Quoted(name) => format!("`\"{}\"`", short(name)),
+            Kind::Str(text) => format!("the text `'{}'`", short(text)),
             Kind::Int(n) => format!("the number `{n}`"),
             Kind::Float(n) => format!("the number `{n}`"),
             Kind::Duration(_) => "a duration".into(),
-            Kind::Param(name) => format!("`${name}`"),
+            Kind::Param(name) => format!("`${}`", short(name)),
             Kind::Pipe => "`|>`".into(),
             Kind::Arrow => "`->`".into(),
             Kind::EdgeOpen => "`-[`".into(),
@@ -218,6 +256,15 @@ impl<'t> Parser<'t> {
         help: impl Into<String>,
     ) -> Box<Diagnostic> {
         Box::new(Diagnostic::error(code, span, message).help(help))
+    }
+}
+
+/// The beginning of a text, as much as a message can take.
+fn short(text: &str) -> String {
+    const SIGNS_MAX: usize = 40;
+    match text.char_indices().nth(SIGNS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or("")),
+        None => text.to_string(),
     }
 }
 

@@ -26,11 +26,11 @@ impl Parser<'_> {
                 return Err(Self::error("E109", self.span(), message, help));
             }
             Kind::Str(text) => {
-                let message = format!("expected {what}, found the text `'{text}'`");
+                let message = format!("expected {what}, found {}", self.found());
                 let help = if words::is_plain_name(text) {
                     format!("write `{text}`; single quotes are for values")
                 } else {
-                    format!("write `\"{text}\"`; single quotes are for values")
+                    "names stand without quotes or in double quotes; single quotes are for values".to_string()
                 };
                 return Err(Self::error("E101", self.span(), message, help));
             }

@@ -4,6 +4,7 @@ use super::{Parsed, Parser};
 use crate::limits::REPETITIONS_MAX;
 use crate::syntax::ast::{Condition, Edge, Element, ElementKind, Lit, Name, Pattern, Quantifier, Span, Step};
 use crate::syntax::lexer::Kind;
+use crate::syntax::words;
 
 impl Parser<'_> {
     /// `element edge element …`
@@ -115,7 +116,10 @@ impl Parser<'_> {
     pub(super) fn step_inside(&mut self, open: Span) -> Parsed<Step> {
         let mut step = Step::default();
         if let Kind::Str(text) = self.kind() {
-            let help = format!("write `(:'{text}')`");
+            let help = match words::is_plain_name(text) {
+                true => format!("write `(:{})`", super::short(text)),
+                false => format!("write `(:'{}')`", super::short(text)),
+            };
             return Err(Self::error("E101", self.span(), "a label stands after a colon", help));
         }
         if self.is_name_after(0) {
@@ -265,16 +269,17 @@ impl Parser<'_> {
             return Ok(Condition::No(step, start.to(self.last())));
         }
         let mut error = self.expected("NEXT, `<=`, `>=`, SAME or NO", &["NEXT", "SAME", "NO"]);
-        if error.help.is_none() {
-            error.help = match self.kind() {
-                Kind::Sign("<" | ">") => Some("bounds are inclusive: write `<=` or `>=`".into()),
-                Kind::Duration(_) => Some("write `<=` or `>=` before the duration".into()),
-                Kind::Word(word) if word.eq_ignore_ascii_case("NOT") => {
-                    Some("write `NO (:label)`: nothing matching it lies between".into())
-                }
-                Kind::EdgeClose => Some("an arrow without conditions is written `->`".into()),
-                _ => None,
-            };
+        let help = match self.kind() {
+            Kind::Sign("<" | ">") => "bounds are inclusive: write `<=` or `>=`",
+            Kind::Duration(_) => "write `<=` or `>=` before the duration",
+            Kind::Word(word) if word.eq_ignore_ascii_case("NOT") => {
+                "write `NO (:label)`: nothing matching it lies between"
+            }
+            Kind::EdgeClose => "an arrow without conditions is written `->`",
+            _ => "",
+        };
+        if !help.is_empty() {
+            error.help = Some(help.into());
         }
         Err(error)
     }

@@ -88,7 +88,7 @@ impl Parser<'_> {
         self.take();
         let name = self.name("`journeys`")?;
         if !name.text.eq_ignore_ascii_case("journeys") {
-            let message = format!("a query cannot read from `{name}`");
+            let message = format!("a query cannot read from `{}`", super::short(&name.text));
             return Err(Self::error("E111", name.span, message, "write `FROM journeys`, or leave it out"));
         }
         match self.kind() {
@@ -193,6 +193,7 @@ impl Parser<'_> {
                 Kind::End => {
                     error.help = Some("take the last `|>` away, or write an operator after it".into())
                 }
+                Kind::Pipe => error.help = Some("take one `|>` away, or write an operator before it".into()),
                 Kind::Sign("(") => error.help = Some("a pattern stands after `FUNNEL` or `MATCH`".into()),
                 _ => {}
             }
@@ -283,7 +284,7 @@ impl Parser<'_> {
             "EXPLAIN" | "PROFILE" | "WHY" => Some("it stands only at the start of a statement"),
             _ => None,
         };
-        let error = Diagnostic::error("E102", span, format!("there is no operator `{word}`"));
+        let error = Diagnostic::error("E102", span, format!("there is no operator `{}`", super::short(word)));
         let starts = if before == 0 { &words::STATEMENTS[..] } else { &[] };
         let candidates = words::OPERATORS.iter().chain(starts).copied();
         Box::new(match (other, words::did_you_mean(word, candidates)) {

@@ -1,0 +1,43 @@
+//! Every file the command opens beside the store itself.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::failure::{Failure, Outcome};
+
+pub(crate) use std::fs::File;
+
+/// Opens a file to read it.
+pub(crate) fn open(path: &Path) -> Outcome<File> {
+    let file = File::open(path).map_err(|error| failed("open", path, &error))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(Failure::said(format!("{} is a folder; name a file in it", path.display())));
+    }
+    Ok(file)
+}
+
+/// Makes a file, or empties the one there is.
+pub(crate) fn create(path: &Path) -> Outcome<File> {
+    File::create(path).map_err(|error| failed("write", path, &error))
+}
+
+/// The text of a small file.
+pub(crate) fn read_text(path: &Path) -> Outcome<String> {
+    fs::read_to_string(path).map_err(|error| failed("read", path, &error))
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Length of a file in bytes, where it is a plain file.
+pub(crate) fn length(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// A failure to do `action` to `path`.
+pub(crate) fn failed(action: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::said(format!("cannot {action} {}: {error}", path.display()))
+}

@@ -1,0 +1,123 @@
+//! Synthetic histories: customers who buy, run into trouble and come back about it.
+
+mod columns;
+mod history;
+mod lifecycle;
+mod random;
+mod text;
+mod vocabulary;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use flate2::write::GzEncoder;
+
+use crate::failure::{Failure, Outcome};
+use crate::files;
+use history::History;
+
+/// Writes a history of `customers` customers to `out`, in the format its name
+/// says. Answers how many interactions it has.
+pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<u64> {
+    let name = out.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_lowercase();
+    let (plain, packing) = match (name.strip_suffix(".gz"), name.strip_suffix(".zst")) {
+        (Some(plain), _) => (plain, Packing::Gzip),
+        (_, Some(plain)) => (plain, Packing::Zstd),
+        _ => (name.as_str(), Packing::None),
+    };
+    let extension = plain.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let format = match (extension, packing) {
+        ("csv", _) => TextFormat::Csv,
+        ("jsonl" | "ndjson", _) => TextFormat::JsonLines,
+        ("parquet", Packing::None) => {
+            let file = files::create(out)?;
+            let history = lived(customers, seed);
+            columns::parquet(file, history.iter())
+                .map_err(|error| Failure::said(format!("cannot write {}: {error}", out.display())))?;
+            return Ok(history.len() as u64);
+        }
+        ("parquet", _) => {
+            return Err(Failure::said("Parquet is packed inside already; name the file .parquet"));
+        }
+        _ => {
+            return Err(Failure::said(format!(
+                "{} does not say in which format to write; name it .csv, .jsonl or .parquet (text also .gz or .zst)",
+                out.display()
+            )));
+        }
+    };
+    let failed = |error: std::io::Error| files::failed("write", out, &error);
+    let file = BufWriter::with_capacity(1 << 20, files::create(out)?);
+    let history = lived(customers, seed);
+    match packing {
+        Packing::None => {
+            let mut file = file;
+            format.write(&mut file, &history).and_then(|()| file.flush()).map_err(failed)?;
+        }
+        Packing::Gzip => {
+            let mut packer = GzEncoder::new(file, flate2::Compression::fast());
+            format.write(&mut packer, &history).map_err(failed)?;
+            packer.finish().and_then(|mut file| file.flush()).map_err(failed)?;
+        }
+        Packing::Zstd => {
+            let mut packer = zstd::stream::write::Encoder::new(file, 1).map_err(failed)?;
+            format.write(&mut packer, &history).map_err(failed)?;
+            packer.finish().and_then(|mut file| file.flush()).map_err(failed)?;
+        }
+    }
+    Ok(history.len() as u64)
+}
+
+fn lived(customers: u32, seed: u64) -> History {
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(16) as u32);
+    History::new(customers, seed, threads)
+}
+
+#[derive(Clone, Copy)]
+enum Packing {
+    None,
+    Gzip,
+    Zstd,
+}
+
+#[derive(Clone, Copy)]
+enum TextFormat {
+    Csv,
+    JsonLines,
+}
+
+impl TextFormat {
+    fn write(self, out: &mut dyn Write, history: &History) -> std::io::Result<()> {
+        match self {
+            Self::Csv => text::csv(out, history.iter()),
+            Self::JsonLines => text::json_lines(out, history.iter()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_by_extension() {
+        let folder = tempfile::tempdir().expect("makes a folder");
+        let mut counts = Vec::new();
+        for name in ["a.csv", "a.csv.gz", "a.jsonl.zst", "a.parquet"] {
+            counts.push(generate(&folder.path().join(name), 100, 7).expect(name));
+        }
+        assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{counts:?}");
+        let again = folder.path().join("b.parquet");
+        generate(&again, 100, 7).expect("writes");
+        let read = |name: &str| {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut files::open(&folder.path().join(name)).expect(name), &mut bytes)
+                .expect(name);
+            bytes
+        };
+        assert!(read("a.parquet") == read("b.parquet"));
+        for name in ["a.txt", "a", "a.parquet.gz"] {
+            assert!(generate(&folder.path().join(name), 1, 1).is_err(), "{name}");
+        }
+    }
+}

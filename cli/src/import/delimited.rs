@@ -1,0 +1,209 @@
+//! Separated values: csv, tsv and their relatives (RFC 4180).
+
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use csv::{ByteRecord, StringRecord};
+
+use super::intake::{Intake, SAMPLE_ROWS, Table};
+use super::mapping::Section;
+use super::record::Record;
+use super::rejects::{Reason, Refusal};
+use super::source::shown;
+use crate::failure::{Failure, Outcome};
+
+/// Bytes that are looked at to guess the separator.
+const HEADER_BYTES: u64 = 1 << 16;
+
+/// Reads a whole source into the intake.
+pub(crate) fn read(
+    intake: &mut Intake<'_>,
+    path: &Path,
+    section: Section,
+    delimiter: Option<u8>,
+    mut text: Box<dyn Read + Send>,
+) -> Outcome<()> {
+    let file = shown(path);
+    let mut start = Vec::new();
+    text.by_ref()
+        .take(HEADER_BYTES)
+        .read_to_end(&mut start)
+        .map_err(|error| super::source::unreadable(path, &error))?;
+    let delimiter = intake.mapping.delimiter.or(delimiter).unwrap_or_else(|| guess_delimiter(&start));
+    let carriage_returns = has_carriage_returns(&start);
+    let mut lines = Lines::new(Cursor::new(start).chain(text), delimiter, carriage_returns);
+    let unreadable = |error: csv::Error| {
+        Failure::said(format!("cannot read {file}: {error}; nothing of this run was imported"))
+    };
+
+    let Some((_, header)) = lines.next().map_err(unreadable)? else {
+        return Err(Failure::said(format!("{file} is empty: it has not even a header line")));
+    };
+    let header = header
+        .map_err(|_| Failure::said(format!("the header of {file} is not UTF-8; convert the file first")))?;
+    let mut table = Table::new(intake, &file, section, false);
+    table.add_columns(intake, &header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>())?;
+
+    let mut buffered = Vec::new();
+    while buffered.len() < SAMPLE_ROWS {
+        let Some((line, row)) = lines.next().map_err(unreadable)? else { break };
+        if let Ok(record) = &row {
+            table.sample(record);
+        }
+        buffered.push((line, row));
+    }
+    table.settle(intake)?;
+    for (line, row) in buffered {
+        take(&mut table, intake, line, &row)?;
+    }
+    while let Some((line, row)) = lines.next().map_err(unreadable)? {
+        take(&mut table, intake, line, &row)?;
+        lines.give_back(row);
+    }
+    table.finish(intake)
+}
+
+type Row = Result<StringRecord, ByteRecord>;
+
+fn take(table: &mut Table, intake: &mut Intake<'_>, line: u64, row: &Row) -> Outcome<()> {
+    match row {
+        Ok(record) => table.take(intake, line, record),
+        Err(bytes) => {
+            let raw = StringRecord::from_byte_record_lossy(bytes.clone()).raw();
+            table.refuse(intake, line, &Refusal::row(Reason::NotUtf8, ""), &raw)
+        }
+    }
+}
+
+/// Records with the physical line each begins on.
+struct Lines<R> {
+    reader: csv::Reader<Terminated<BufReader<R>>>,
+    spare: ByteRecord,
+    carriage_returns: bool,
+}
+
+impl<R: Read> Lines<R> {
+    /// `carriage_returns` where lines end in CR LF.
+    fn new(text: R, delimiter: u8, carriage_returns: bool) -> Self {
+        let inner = BufReader::with_capacity(1 << 18, text);
+        let end = if carriage_returns { b'\r' } else { b'\n' };
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .flexible(true)
+            .has_headers(false)
+            .buffer_capacity(1 << 18)
+            .from_reader(Terminated { inner, last: None, end });
+        Self { reader, spare: ByteRecord::new(), carriage_returns }
+    }
+
+    /// The next record; `Err` inside where it is not UTF-8.
+    fn next(&mut self) -> csv::Result<Option<(u64, Row)>> {
+        let mut record = std::mem::take(&mut self.spare);
+        if !self.reader.read_byte_record(&mut record)? {
+            return Ok(None);
+        }
+        // The position of the record is where the reader stood before blank
+        // lines, so its line is counted back from where it ended. A record
+        // ends at the CR of a CR LF, before the line is counted.
+        let end = self.reader.position().line() - u64::from(!self.carriage_returns);
+        let inside: usize =
+            record.iter().map(|field| field.iter().filter(|&&byte| byte == b'\n').count()).sum();
+        let line = end.saturating_sub(inside as u64).max(1);
+        Ok(Some((line, StringRecord::from_byte_record(record).map_err(csv::FromUtf8Error::into_byte_record))))
+    }
+
+    /// Takes a record's memory back for the next one.
+    fn give_back(&mut self, row: Row) {
+        self.spare = match row {
+            Ok(record) => record.into_byte_record(),
+            Err(record) => record,
+        };
+    }
+}
+
+/// Text whose last line is ended where it was not, so that lines count alike.
+struct Terminated<R> {
+    inner: R,
+    last: Option<u8>,
+    end: u8,
+}
+
+impl<R: Read> Read for Terminated<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if read > 0 {
+            self.last = buffer.get(read - 1).copied();
+            return Ok(read);
+        }
+        match (self.last.take(), buffer.first_mut()) {
+            (Some(last), Some(slot)) if last != b'\n' && last != b'\r' => {
+                *slot = self.end;
+                Ok(1)
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+/// Whether the first line ends in CR LF.
+fn has_carriage_returns(start: &[u8]) -> bool {
+    start
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .is_some_and(|end| end > 0 && start.get(end - 1) == Some(&b'\r'))
+}
+
+/// The separator that the header line has most of; the comma where it has none.
+fn guess_delimiter(start: &[u8]) -> u8 {
+    let mut quoted = false;
+    let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0), (b'|', 0)];
+    for &byte in start {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' | b'\r' if !quoted => break,
+            byte if !quoted => {
+                if let Some((_, count)) = counts.iter_mut().find(|(delimiter, _)| *delimiter == byte) {
+                    *count += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    counts.iter().find(|(_, count)| *count == most).map_or(b',', |(delimiter, _)| *delimiter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[(u64, &str)]) {
+        let mut lines = Lines::new(text.as_bytes(), b',', has_carriage_returns(text.as_bytes()));
+        let mut found = Vec::new();
+        while let Some((line, row)) = lines.next().expect("reads") {
+            found.push((line, row.expect("is UTF-8").get(0).unwrap_or_default().to_owned()));
+        }
+        let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn lines_are_physical() {
+        check("a,b\nc,d\ne,f\n", &[(1, "a"), (2, "c"), (3, "e")]);
+        check("a,b\nc,d", &[(1, "a"), (2, "c")]);
+        check("a,b\r\nc,d", &[(1, "a"), (2, "c")]);
+        check("a,b\r\nc,d\r\ne,f\r\n", &[(1, "a"), (2, "c"), (3, "e")]);
+        check("a,b\n\n\nc,d\ne,f", &[(1, "a"), (4, "c"), (5, "e")]);
+        check("a,b\n\"c\nc\",d\ne,f\n", &[(1, "a"), (2, "c\nc"), (4, "e")]);
+        check("a,b\r\n\"c\r\nc\",d\r\ne,f\r\n", &[(1, "a"), (2, "c\r\nc"), (4, "e")]);
+    }
+
+    #[test]
+    fn separators() {
+        assert_eq!(guess_delimiter(b"a,b,c\n1;2;3;4;5"), b',');
+        assert_eq!(guess_delimiter(b"a;b;c\n"), b';');
+        assert_eq!(guess_delimiter(b"\"a;b\",c\n"), b',');
+        assert_eq!(guess_delimiter(b"a\tb\n"), b'\t');
+        assert_eq!(guess_delimiter(b"a\n"), b',');
+    }
+}

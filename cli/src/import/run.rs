@@ -1,0 +1,200 @@
+//! The run of an import: one thread reads, this one hands over to the engine.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use throughline::engine::{Db, Import, ImportReport};
+
+use super::intake::{Intake, Message, Tally};
+use super::mapping::{Mapping, Section, check_all_met};
+use super::rejects::Rejects;
+use super::source::{self, Format, Source, shown};
+use super::{delimited, jsonl, parquet};
+use crate::civil;
+use crate::failure::{Failure, Outcome};
+use crate::files;
+use crate::people::count;
+use crate::progress::ByteProgress;
+
+/// What is imported, and how.
+pub(crate) struct Plan {
+    /// Files of interactions, in order; `-` is standard input.
+    pub(crate) files: Vec<PathBuf>,
+    /// A file of customer attributes.
+    pub(crate) customers: Option<PathBuf>,
+    /// The map file, read.
+    pub(crate) mapping: Mapping,
+    /// Whether the first bad row is a failure.
+    pub(crate) strict: bool,
+    /// Where refused rows go.
+    pub(crate) rejects: PathBuf,
+}
+
+/// What an import came to.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// The engine's own report.
+    pub(crate) report: ImportReport,
+    /// What was read.
+    pub(crate) tally: Tally,
+    /// Refused rows by reason, most first.
+    pub(crate) refused: Vec<(&'static str, u64)>,
+    /// Where they were written.
+    pub(crate) rejects: Option<PathBuf>,
+    /// Seconds from start to end.
+    pub(crate) seconds: f64,
+}
+
+/// Imports files in one commit: all of it or, on a failure, nothing.
+pub(crate) fn import(db: &Db, plan: &Plan) -> Outcome<Summary> {
+    let started = Instant::now();
+    let bounds = db.time_bounds();
+    let names: Vec<String> = plan.files.iter().chain(&plan.customers).map(|path| shown(path)).collect();
+    let mut import = db.import(&names.join(", "))?;
+
+    let progress = Arc::new(AtomicU64::new(0));
+    let total = plan.files.iter().chain(&plan.customers).map(|path| files::length(path)).sum::<Option<u64>>();
+    let bar = ByteProgress::follow(&progress, total);
+
+    // Two batches wait, one is read and one is taken in: four in memory.
+    let (sender, receiver) = sync_channel(2);
+    let rejects = Rejects::new(plan.rejects.clone(), plan.strict);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64);
+    let mut intake = Intake::new(&plan.mapping, rejects, import.schema().clone(), bounds, now, sender);
+    let (taken, read) = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let read = read_all(&mut intake, plan, &progress);
+            let flushed = intake.rejects.flush();
+            read.and(flushed).map(|()| (intake.tally, intake.rejects))
+        });
+        let taken = take_all(&mut import, &receiver);
+        drop(receiver);
+        let read = reader.join().unwrap_or_else(|_| Err(Failure::said("reading stopped unexpectedly")));
+        (taken, read)
+    });
+    taken?;
+    let (tally, rejects) = read?;
+    let report = import.commit()?;
+    drop(bar);
+
+    let mut refused: Vec<(&'static str, u64)> =
+        rejects.counts.iter().map(|(reason, &count)| (reason.words(), count)).collect();
+    refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Ok(Summary {
+        report,
+        tally,
+        refused,
+        rejects: rejects.path().map(Path::to_owned),
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn take_all(import: &mut Import<'_>, receiver: &Receiver<Message>) -> Outcome<()> {
+    for message in receiver {
+        match message {
+            Message::Rows(Section::Interactions, batch) => {
+                import.push(batch)?;
+            }
+            Message::Rows(Section::Customers, batch) => {
+                import.push_customers(batch)?;
+            }
+            Message::Declare(wanted, reply) => {
+                let declared = import
+                    .declare(wanted.subject, &wanted.name, wanted.ty, wanted.role)
+                    .map(|attr| (attr, import.schema().clone()));
+                // The reader only goes away before the answer when it has failed itself.
+                let _ = reply.send(declared);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_all(intake: &mut Intake<'_>, plan: &Plan, progress: &Arc<AtomicU64>) -> Outcome<()> {
+    let mut unmet = false;
+    for path in &plan.files {
+        read_one(intake, path, Section::Interactions, progress)?;
+        unmet = true;
+    }
+    if unmet {
+        check_met(intake, Section::Interactions)?;
+    }
+    if let Some(path) = &plan.customers {
+        read_one(intake, path, Section::Customers, progress)?;
+        check_met(intake, Section::Customers)?;
+    }
+    Ok(())
+}
+
+fn check_met(intake: &Intake<'_>, section: Section) -> Outcome<()> {
+    let empty = BTreeSet::new();
+    let met = intake.tally.met.get(usize::from(section == Section::Customers)).unwrap_or(&empty);
+    check_all_met(&intake.mapping.named(section), met)
+}
+
+fn read_one(
+    intake: &mut Intake<'_>,
+    path: &Path,
+    section: Section,
+    progress: &Arc<AtomicU64>,
+) -> Outcome<()> {
+    match source::open(path, progress)? {
+        Source::Parquet(file) => parquet::read(intake, path, section, file, progress),
+        Source::Text(Format::JsonLines, text) => jsonl::read(intake, path, section, text),
+        Source::Text(Format::Delimited(delimiter), text) => {
+            delimited::read(intake, path, section, delimiter, text)
+        }
+        Source::Text(Format::Parquet, _) => Err(Failure::said(format!("{} is not Parquet", shown(path)))),
+    }
+}
+
+impl Summary {
+    /// The report for people, several lines.
+    pub(crate) fn written(&self) -> String {
+        let Self { report, tally, refused, .. } = self;
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let mut line = |words: String| {
+            let _ = writeln!(text, "{words}");
+        };
+        for note in &tally.notes {
+            line(format!("note: {note}"));
+        }
+        let total_refused: u64 = refused.iter().map(|(_, count)| count).sum();
+        let rows = tally.rows + tally.customer_rows;
+        let customers = match tally.customer_rows {
+            0 => String::new(),
+            rows => format!(" ({} of customers)", count(rows)),
+        };
+        line(format!(
+            "read {} rows{customers}: {} added, {} there already, {} refused",
+            count(rows),
+            count(report.added),
+            count(report.duplicates),
+            count(total_refused)
+        ));
+        for (reason, refused) in refused {
+            line(format!("  refused {}: {reason}", count(*refused)));
+        }
+        if let Some(path) = &self.rejects {
+            line(format!("  each refused row is in {}, with its line and the reason", path.display()));
+        }
+        if let Some((first, last)) = tally.span {
+            line(format!("  times from {} to {} UTC", civil::readable(first), civil::readable(last)));
+        }
+        line(format!(
+            "durable as commit {}: the store holds {} interactions of {} customers",
+            report.commit,
+            count(report.interactions),
+            count(report.customers)
+        ));
+        let per_second = rows as f64 / self.seconds.max(1e-9);
+        line(format!("{:.2} s, {} rows/s", self.seconds, count(per_second as u64)));
+        text
+    }
+}

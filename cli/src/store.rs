@@ -1,0 +1,142 @@
+//! Opening stores, and asking them.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use throughline::engine::Options;
+use throughline::{Answer, Db, Params, QueryError, diagnostics};
+
+use crate::args::Format;
+use crate::failure::{Failure, Outcome};
+use crate::people::count;
+use crate::render::{self, Width};
+
+/// Opens the store that is there.
+pub(crate) fn open(path: &Path, read_only: bool) -> Outcome<Db> {
+    Ok(Db::open_with(path, Options { create: false, read_only, ..Options::default() })?)
+}
+
+/// Opens a store to work on it with so much memory, in bytes.
+pub(crate) fn open_with_memory(path: &Path, create: bool, memory_bytes: usize) -> Outcome<Db> {
+    Ok(Db::open_with(path, Options { create, memory_bytes, ..Options::default() })?)
+}
+
+/// Answers one statement; warnings and notes go to standard error, and so does
+/// the error where there is no answer.
+pub(crate) fn ask(db: &Db, text: &str, params: &Params) -> Outcome<Answer> {
+    // A value that a statement does not speak of is an error to the language,
+    // but here several statements share the parameters.
+    let params: Params = params
+        .iter()
+        .filter(|(name, _)| uses(text, name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    match db.query_with(text, &params) {
+        Ok(answer) => {
+            if !answer.warnings().is_empty() {
+                say(&diagnostics::render(answer.warnings(), text, colored()));
+            }
+            for note in answer.notes() {
+                say(&format!("note: {note}"));
+            }
+            Ok(answer)
+        }
+        Err(error) => {
+            say(&told(&error));
+            Err(Failure::AlreadySaid)
+        }
+    }
+}
+
+fn told(error: &QueryError) -> String {
+    match error {
+        QueryError::Query { text, diagnostics } => diagnostics::render(diagnostics, text, colored()),
+        other => format!("error: {other}"),
+    }
+}
+
+/// Whether a statement speaks of `$name`.
+pub(crate) fn uses(text: &str, name: &str) -> bool {
+    text.split('$').skip(1).any(|rest| {
+        rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && !rest.get(name.len()..).is_some_and(|rest| {
+                rest.starts_with(|letter: char| letter.is_alphanumeric() || letter == '_')
+            })
+    })
+}
+
+/// Writes an answer to standard output.
+pub(crate) fn show(answer: &Answer, format: Format) -> Outcome<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    render::rows(&mut out, format, answer.columns(), answer.rows(), terminal_width())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::output(&error))?;
+    if format == Format::Table && io::stdout().is_terminal() {
+        let rows = answer.rows().len() as u64;
+        say(&format!("{} {}", count(rows), if rows == 1 { "row" } else { "rows" }));
+    }
+    Ok(())
+}
+
+/// Columns of the terminal that standard output is.
+pub(crate) fn terminal_width() -> Width {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+/// Whether standard error takes colours (<https://no-color.org>).
+fn colored() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Says something on standard error; nobody listening is no failure.
+pub(crate) fn say(words: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", words.trim_end());
+}
+
+/// The statements of a text, without their `;`.
+pub(crate) fn statements(text: &str) -> Vec<&str> {
+    throughline::syntax::split_statements(text)
+        .into_iter()
+        .filter_map(|(span, closed)| {
+            let statement = text.get(span.start as usize..span.end as usize)?.trim();
+            Some(if closed { statement.strip_suffix(';').unwrap_or(statement) } else { statement })
+        })
+        .collect()
+}
+
+/// The text as a literal of the query language.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The name as the query language takes any name.
+pub(crate) fn quoted_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_are_spoken_of() {
+        assert!(uses("FOR CUSTOMER $who |> INTERACTIONS", "who"));
+        assert!(!uses("FOR CUSTOMER $whole |> INTERACTIONS", "who"));
+        assert!(!uses("who", "who"));
+        assert!(uses("GAP $d", "d"));
+    }
+
+    #[test]
+    fn statements_come_without_their_ends() {
+        assert_eq!(statements("INTERACTIONS; WHERE a = ';' ;\n"), ["INTERACTIONS", "WHERE a = ';' "]);
+    }
+
+    #[test]
+    fn quoting() {
+        assert_eq!(quoted("it's"), "'it''s'");
+        assert_eq!(quoted_name("a\"b"), "\"a\"\"b\"");
+    }
+}

@@ -1,0 +1,92 @@
+//! EXPLAIN: the steps of a plan, what they read, and what the index saves.
+
+use throughline_engine::Snapshot;
+
+use crate::answer::Answer;
+use crate::error::QueryError;
+use crate::plan::cells::grouped;
+use crate::plan::compile::{Operator, Phase, Plan, Stage, Then};
+use crate::rows::{RowColumn, RowSchema, RowType};
+use crate::run::{prepare_all, scans, units_with};
+use crate::syntax::ast::{Part, Span};
+use crate::value::Value;
+
+/// The plan as rows: step, detail, customers (an estimate from above, where the index has one).
+pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<Answer, QueryError> {
+    let mut lines = Vec::new();
+    for phase in &mut plan.phases {
+        prepare_all(phase, snapshot)?;
+        explain(phase, snapshot, text, &mut lines)?;
+    }
+    let column = |name: &str, ty| RowColumn { name: name.to_owned(), ty };
+    let columns = vec![
+        column("step", RowType::Text),
+        column("detail", RowType::Text),
+        column("customers", RowType::Int),
+    ];
+    Ok(Answer::new(RowSchema { columns }, lines))
+}
+
+fn explain(
+    phase: &Phase,
+    snapshot: &Snapshot,
+    text: &str,
+    lines: &mut Vec<Vec<Value>>,
+) -> Result<(), QueryError> {
+    let mut line = |step: &str, detail: String, customers: Option<u64>| {
+        let customers = customers.map_or(Value::Null, |customers| Value::Int(customers as i64));
+        lines.push(vec![step.into(), detail.into(), customers]);
+    };
+    let quoted = |span: Span| text.get(span.start as usize..span.end as usize).unwrap_or_default().to_owned();
+    let candidates = phase.candidates(snapshot)?;
+    let estimate = candidates.as_ref().map(roaring::RoaringBitmap::len);
+    let wanted = candidates.filter(|candidates| !scans(candidates, snapshot));
+    let (units, all) = (units_with(snapshot, wanted.as_ref()).len(), snapshot.units().len());
+    let choice = match (estimate, &wanted) {
+        (None, _) => "scan: the index says nothing about this query".to_owned(),
+        (Some(_), None) => "scan: so many customers qualify that all are read".to_owned(),
+        (Some(_), Some(_)) => "index: only customers who can qualify".to_owned(),
+    };
+    line("read", format!("{choice}; {units} of {all} units"), estimate);
+    let names: Vec<&str> = phase
+        .reads()
+        .iter()
+        .filter_map(|&attr| snapshot.schema().get(attr))
+        .map(|attribute| attribute.name.as_str())
+        .collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    line("columns", format!("time; attributes: {names}"), None);
+    for stage in &phase.stages {
+        match stage {
+            Stage::During(from, to) => {
+                let at = crate::time::format_instant;
+                line("DURING", format!("{} TO {}", at(*from), at(*to)), None);
+            }
+            Stage::Where(predicate) => line("WHERE", quoted(predicate.span), None),
+            Stage::For(customers) => line("FOR", customers.explain(), None),
+        }
+    }
+    match &phase.operator {
+        Operator::Interactions(_) => line("INTERACTIONS", "one row an interaction in sight".to_owned(), None),
+        Operator::Chains(chains) => line("CHAINS", chains.explain(), None),
+        Operator::Funnel(funnel) => {
+            let step = if funnel.lists_attempts() { "FUNNEL, attempts" } else { "FUNNEL" };
+            line(step, funnel.explain(), None);
+        }
+        Operator::Map(map) => line("MAP", map.explain(), None),
+    }
+    let columns: Vec<&str> = phase.tail.output().columns.iter().map(|column| column.name.as_str()).collect();
+    line("rows", columns.join(", "), None);
+    match &phase.then {
+        Then::Answer | Then::Customers => {}
+        Then::Save(name) => line("SAVE COHORT", format!("{name}: not saved by EXPLAIN"), None),
+        Then::Journeys(Part::Whole) => line("JOURNEYS", "of the customers behind the rows".to_owned(), None),
+        Then::Journeys(Part::Before) => {
+            line("JOURNEYS", "before each row's first interaction".to_owned(), None)
+        }
+        Then::Journeys(Part::After) => line("JOURNEYS", "after each row's last interaction".to_owned(), None),
+        Then::Members => line("INTERACTIONS", "the rows' members".to_owned(), None),
+    }
+    line("store", format!("{} interactions", grouped(snapshot.interactions())), Some(snapshot.customers()));
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! The journey operators' inner loops: pure functions over slices, which never
+//! see a string.
+
+pub(crate) mod chains;
+pub(crate) mod funnel;
+pub(crate) mod keys;

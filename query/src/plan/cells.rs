@@ -1,0 +1,68 @@
+//! Single values of a block, for what is computed a row at a time.
+
+use throughline_engine::{AttrId, Block, Column};
+
+use crate::rows::{Cell, Env, RowType, row_type, stored};
+
+/// The cell of an attribute at a row.
+pub(crate) fn attr_cell(block: &Block, attr: AttrId, row: usize, env: &Env) -> Cell {
+    let Some(column) = block.column(attr) else { return Cell::Null };
+    let ty = env.snapshot.schema().get(attr).map_or(RowType::Int, |attribute| row_type(attribute.ty));
+    stored(column, attr, &ty, row)
+}
+
+/// The number at a row; `None` for NULL and for what is no number.
+pub(crate) fn number(column: Option<&Column>, row: usize) -> Option<f64> {
+    let column = column.filter(|column| !column.is_null(row))?;
+    match column {
+        Column::Int { values, .. } => values.get(row).map(|&value| value as f64),
+        Column::Float { values, .. } => values.get(row).copied(),
+        _ => None,
+    }
+}
+
+/// The truth of a cell: numbers that are not 0 are true, and so are the words
+/// true, yes and 1; false, no and 0 are false.
+pub(crate) fn truth_of(cell: &Cell, env: &Env) -> Option<bool> {
+    match cell {
+        Cell::Bool(truth) => Some(*truth),
+        Cell::Int(number) => Some(*number != 0),
+        Cell::Float(number) => Some(*number != 0.0),
+        Cell::Symbol(..) | Cell::Str(_) => cell.with_text(env, |word| {
+            let is = |words: [&str; 3]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+            match (is(["true", "yes", "1"]), is(["false", "no", "0"])) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            }
+        })?,
+        _ => None,
+    }
+}
+
+/// A count with a comma after each group of three digits.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_in_groups() {
+        let check = |count, expected: &str| assert_eq!(grouped(count), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(1_234_567, "1,234,567");
+    }
+}

@@ -1,0 +1,469 @@
+//! From the tree of a query to phases: journeys in, an operator, rows out.
+
+use roaring::RoaringBitmap;
+use throughline_engine::{AttrId, Millis, Snapshot};
+
+use super::chains::ChainsOperator;
+use super::customers::Customers;
+use super::flow::Flow;
+use super::funnel::FunnelOperator;
+use super::interaction::{InteractionScope, attribute};
+use super::interactions::InteractionsOperator;
+use super::map::MapOperator;
+use super::predicate::{attributes, holds};
+use super::spans::span_of;
+use super::unsupported::{self, not_yet};
+use crate::diagnostics::{Diagnostic, Severity};
+use crate::rows::{Env, RowSchema, Tail, Typed, compile_predicate};
+use crate::syntax::ast::{Name, Op, OpKind, Part, Query, Span};
+use crate::value::Params;
+
+/// A query, resolved.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Each turns journeys into rows; the next begins with what the one
+    /// before left.
+    pub phases: Vec<Phase>,
+}
+
+/// Journeys in, rows out.
+#[derive(Debug)]
+pub(crate) struct Phase {
+    pub stages: Vec<Stage>,
+    pub operator: Operator,
+    pub tail: Tail,
+    pub then: Then,
+    /// The right edge of what it sees.
+    pub right_edge: Option<Millis>,
+}
+
+/// What becomes of the rows of a phase.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Then {
+    /// They are the answer.
+    Answer,
+    /// The customers behind them are saved.
+    Save(Name),
+    /// The customers behind them are what was asked for.
+    Customers,
+    /// They become journeys again.
+    Journeys(Part),
+    /// Their members flow on.
+    Members,
+}
+
+/// From journeys to journeys.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Interactions in a span of time stay in sight.
+    During(Millis, Millis),
+    /// Interactions that satisfy it stay in sight.
+    Where(Typed),
+    /// Customers who satisfy it are kept.
+    For(Customers),
+}
+
+/// From journeys to rows.
+#[derive(Debug)]
+pub(crate) enum Operator {
+    Interactions(InteractionsOperator),
+    Chains(ChainsOperator),
+    Funnel(FunnelOperator),
+    Map(MapOperator),
+}
+
+/// What may stand at the end of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// Rows, for the person who asked.
+    Rows,
+    /// Anything with customers behind it.
+    Customers,
+}
+
+/// Resolves queries against one snapshot; collects what it finds.
+pub(crate) struct Planner<'a> {
+    pub snapshot: &'a Snapshot,
+    pub params: &'a Params,
+    pub sink: Vec<Diagnostic>,
+    /// The store failed while names were looked up.
+    pub failure: Option<throughline_engine::Error>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, params: &'a Params) -> Self {
+        Self { snapshot, params, sink: Vec::new(), failure: None }
+    }
+
+    /// The value, or `None` with the error kept.
+    pub(crate) fn engine<T>(&mut self, result: throughline_engine::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// Whether anything found makes an answer impossible.
+    pub(crate) fn failed(&self) -> bool {
+        self.failure.is_some() || self.sink.iter().any(|found| found.severity == Severity::Error)
+    }
+
+    /// A query inside another.
+    pub(crate) fn subquery(&mut self, query: &Query, ends: Ends) -> Option<Plan> {
+        if let Some(op) = query.ops.iter().find(|op| matches!(op.kind, OpKind::SaveCohort(_))) {
+            let wrong = Diagnostic::error("E414", op.keyword, "a query inside another writes nothing");
+            self.sink.push(wrong.label("SAVE COHORT belongs at the end of the whole query"));
+            return None;
+        }
+        self.plan(query, ends)
+    }
+
+    /// Resolves a query.
+    pub(crate) fn plan(&mut self, query: &Query, ends: Ends) -> Option<Plan> {
+        let refused: Vec<Diagnostic> = query.ops.iter().filter_map(unsupported::operator).collect();
+        if !refused.is_empty() {
+            self.sink.extend(refused);
+            return None;
+        }
+        let mut phases = Vec::new();
+        let mut ops = &query.ops[..];
+        let mut members = false;
+        loop {
+            let (phase, rest) = self.phase(ops, ends, members, query.span)?;
+            members = phase.then == Then::Members;
+            let over = !matches!(phase.then, Then::Journeys(_) | Then::Members);
+            phases.push(phase);
+            if over {
+                if let Some(op) = rest.first() {
+                    self.sink.push(misplaced(op));
+                    return None;
+                }
+                return (!self.failed()).then_some(Plan { phases });
+            }
+            ops = rest;
+        }
+    }
+
+    fn phase<'q>(
+        &mut self,
+        mut ops: &'q [Op],
+        ends: Ends,
+        members: bool,
+        whole: Span,
+    ) -> Option<(Phase, &'q [Op])> {
+        let store_edge = self.snapshot.time_span().map(|span| span.1);
+        let mut right_edge = store_edge;
+        let params = self.params;
+        let snapshot = self.snapshot;
+        let mut stages = Vec::new();
+        let mut sound = true;
+        while let Some((op, rest)) = ops.split_first().filter(|_| !members) {
+            let env = Env::new(snapshot, params, right_edge);
+            match &op.kind {
+                OpKind::During(during) => match span_of(during, right_edge, &env, &mut self.sink) {
+                    Some((from, to)) => {
+                        right_edge = right_edge.map(|edge| edge.min(to));
+                        stages.push(Stage::During(from, to));
+                    }
+                    None => sound = false,
+                },
+                OpKind::Where(predicate) => {
+                    let scope = InteractionScope::new(snapshot.schema());
+                    match compile_predicate(predicate, &scope, &env, &mut self.sink) {
+                        Some(predicate) => stages.push(Stage::Where(predicate)),
+                        None => sound = false,
+                    }
+                }
+                OpKind::For(predicate) => match Customers::compile(predicate, self, &env) {
+                    Some(customers) => stages.push(Stage::For(customers)),
+                    None => sound = false,
+                },
+                OpKind::Split(_) => {
+                    self.sink.push(not_yet("SPLIT BY", op.keyword));
+                    sound = false;
+                }
+                OpKind::Sessions { .. } => {
+                    self.sink.push(not_yet("SESSIONS", op.keyword));
+                    sound = false;
+                }
+                _ => break,
+            }
+            ops = rest;
+        }
+        let env = Env::new(snapshot, params, right_edge);
+        let operator = self.operator(&mut ops, ends, right_edge, members, whole, &env);
+        let mut operator = operator.filter(|_| sound)?;
+        // Interactions are filtered column by column rather than as rows.
+        while let (Operator::Interactions(_), Some((op, rest))) = (&operator, ops.split_first()) {
+            let OpKind::Where(predicate) = &op.kind else { break };
+            let scope = InteractionScope::new(snapshot.schema());
+            stages.push(Stage::Where(compile_predicate(predicate, &scope, &env, &mut self.sink)?));
+            ops = rest;
+        }
+        if let (Operator::Interactions(interactions), Some(first)) = (&mut operator, ops.first()) {
+            interactions.one_each = matches!(first.kind, OpKind::Customers | OpKind::SaveCohort(_));
+        }
+        if let (Operator::Interactions(interactions), Ends::Customers, true) =
+            (&mut operator, ends, ops.is_empty())
+        {
+            interactions.one_each = true;
+        }
+        self.rows(stages, operator, ops, ends, right_edge, &env)
+    }
+
+    /// The tail of a phase, and what its rows become.
+    fn rows<'q>(
+        &mut self,
+        stages: Vec<Stage>,
+        operator: Operator,
+        ops: &'q [Op],
+        ends: Ends,
+        right_edge: Option<Millis>,
+        env: &Env,
+    ) -> Option<(Phase, &'q [Op])> {
+        let leaves = ops.iter().any(|op| matches!(op.kind, OpKind::SaveCohort(_) | OpKind::Journeys(_)));
+        let want_sets = leaves || ends == Ends::Customers;
+        let (schema, attrs) = (operator.schema(), operator.attrs());
+        let (tail, taken) = Tail::compile(ops, schema, attrs, want_sets, env, &mut self.sink)?;
+        let rest = ops.get(taken..).unwrap_or_default();
+        let Some((op, after)) = rest.split_first() else {
+            let then = if ends == Ends::Customers { Then::Customers } else { Then::Answer };
+            return Some((Phase { stages, operator, tail, then, right_edge }, rest));
+        };
+        let then = match &op.kind {
+            OpKind::SaveCohort(name) => Then::Save(name.clone()),
+            OpKind::Journeys(part) => Then::Journeys(*part),
+            OpKind::Interactions => Then::Members,
+            OpKind::Split(_) => {
+                self.sink.push(not_yet("SPLIT BY", op.keyword));
+                return None;
+            }
+            OpKind::Sessions { .. } => {
+                self.sink.push(not_yet("SESSIONS", op.keyword));
+                return None;
+            }
+            _ => {
+                self.sink.push(misplaced(op));
+                return None;
+            }
+        };
+        let needs_members = matches!(then, Then::Members | Then::Journeys(Part::Before | Part::After));
+        if needs_members && !(operator.has_members() && tail.keeps_members()) {
+            self.sink.push(
+                Diagnostic::error("E410", op.keyword, "these rows are not made of interactions")
+                    .label("needs the interactions behind each row")
+                    .help("write it after CHAINS, REACHED or DROPPED AT, before AGGREGATE, DISTINCT and CUSTOMERS"),
+            );
+            return None;
+        }
+        Some((Phase { stages, operator, tail, then, right_edge }, after))
+    }
+
+    fn operator(
+        &mut self,
+        ops: &mut &[Op],
+        ends: Ends,
+        right_edge: Option<Millis>,
+        members: bool,
+        whole: Span,
+        env: &Env,
+    ) -> Option<Operator> {
+        if members {
+            return Some(Operator::Interactions(InteractionsOperator::new(env)));
+        }
+        let Some((op, rest)) = ops.split_first() else {
+            if ends == Ends::Customers {
+                return Some(Operator::Interactions(InteractionsOperator::new(env)));
+            }
+            self.sink.push(
+                Diagnostic::error("E411", whole, "this query ends in journeys, which are no rows yet")
+                    .label("an operator is missing")
+                    .help("add `|> INTERACTIONS`, `|> CHAINS …`, `|> FUNNEL …`, `|> MAP BY …` or `|> CUSTOMERS`"),
+            );
+            return None;
+        };
+        match &op.kind {
+            OpKind::Interactions => {
+                *ops = rest;
+                Some(Operator::Interactions(InteractionsOperator::new(env)))
+            }
+            OpKind::Chains(chains) => {
+                *ops = rest;
+                let chains = ChainsOperator::compile(chains, op.keyword, right_edge, env, &mut self.sink);
+                chains.map(Operator::Chains)
+            }
+            OpKind::Map(names) => {
+                *ops = rest;
+                MapOperator::compile(names, op.keyword, env, &mut self.sink).map(Operator::Map)
+            }
+            OpKind::Funnel(funnel) => {
+                *ops = rest;
+                let funnel = FunnelOperator::compile(funnel, op.keyword, right_edge, env, &mut self.sink)?;
+                let Some((next, after)) = ops.split_first() else { return Some(Operator::Funnel(funnel)) };
+                let attempts = match &next.kind {
+                    OpKind::Reached(step) => funnel.attempts(step, None, env, &mut self.sink)?,
+                    OpKind::DroppedAt { step, outcome } => {
+                        funnel.attempts(step, Some(*outcome), env, &mut self.sink)?
+                    }
+                    _ => return Some(Operator::Funnel(funnel)),
+                };
+                *ops = after;
+                Some(Operator::Funnel(attempts))
+            }
+            OpKind::Extend(_)
+            | OpKind::Select(_)
+            | OpKind::Aggregate { .. }
+            | OpKind::OrderBy(_)
+            | OpKind::Limit(_)
+            | OpKind::Distinct
+            | OpKind::Customers
+            | OpKind::SaveCohort(_) => Some(Operator::Interactions(InteractionsOperator::new(env))),
+            _ => {
+                self.sink.push(misplaced(op));
+                None
+            }
+        }
+    }
+}
+
+fn misplaced(op: &Op) -> Diagnostic {
+    let (message, help) = match &op.kind {
+        OpKind::Reached(_) | OpKind::DroppedAt { .. } => {
+            ("this stands directly after FUNNEL", "write `FUNNEL … |> DROPPED AT 2`")
+        }
+        OpKind::SaveCohort(_) => ("SAVE COHORT ends a query", "write it last, once"),
+        OpKind::Journeys(_) => (
+            "JOURNEYS turns rows into journeys, and these are journeys",
+            "leave it out, or write it after rows",
+        ),
+        OpKind::During(_) | OpKind::For(_) | OpKind::AsOf(_) => (
+            "this works on journeys, and these are rows",
+            "write it before the operator that makes rows, or after `|> JOURNEYS`",
+        ),
+        OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) => {
+            ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it")
+        }
+        _ => ("this cannot stand here", "see `help operators`"),
+    };
+    Diagnostic::error("E414", op.keyword, message).label("out of place").help(help)
+}
+
+impl Stage {
+    /// The attributes it reads.
+    pub(crate) fn reads(&self, reads: &mut Vec<AttrId>) {
+        match self {
+            Self::During(..) => {}
+            Self::Where(predicate) => reads.extend(attributes(predicate)),
+            Self::For(customers) => customers.reads(reads),
+        }
+    }
+
+    /// Narrows what flows.
+    pub(crate) fn apply(&self, flow: &mut Flow, env: &Env) {
+        match self {
+            Self::During(from, to) => {
+                let mask = flow.block().times.iter().map(|at| from <= at && at < to).collect();
+                flow.show(mask);
+            }
+            Self::Where(predicate) => {
+                let mask = holds(predicate, flow, env).mask();
+                flow.show(mask);
+            }
+            Self::For(customers) => {
+                let mask = customers.holds(flow, env).mask();
+                flow.keep(mask);
+            }
+        }
+    }
+}
+
+impl Operator {
+    /// The columns of its rows.
+    pub(crate) fn schema(&self) -> &RowSchema {
+        match self {
+            Self::Interactions(operator) => &operator.schema,
+            Self::Chains(operator) => &operator.schema,
+            Self::Funnel(operator) => &operator.schema,
+            Self::Map(operator) => &operator.schema,
+        }
+    }
+
+    /// The symbol attribute of each column.
+    pub(crate) fn attrs(&self) -> &[Option<AttrId>] {
+        match self {
+            Self::Interactions(operator) => &operator.attrs,
+            Self::Chains(operator) => &operator.attrs,
+            Self::Funnel(operator) => &operator.attrs,
+            Self::Map(operator) => &operator.attrs,
+        }
+    }
+
+    /// Whether its rows are made of interactions that can be listed.
+    pub(crate) fn has_members(&self) -> bool {
+        match self {
+            Self::Interactions(_) | Self::Chains(_) => true,
+            Self::Funnel(funnel) => funnel.lists_attempts(),
+            Self::Map(_) => false,
+        }
+    }
+
+    /// The attributes read for the needed columns.
+    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        match self {
+            Self::Interactions(operator) => operator.reads(needed),
+            Self::Chains(operator) => operator.reads(needed),
+            Self::Funnel(operator) => operator.reads(needed),
+            Self::Map(operator) => operator.reads(needed),
+        }
+    }
+}
+
+impl Phase {
+    /// The columns of the operator's rows that somebody reads.
+    pub(crate) fn needed(&self) -> Vec<bool> {
+        let needed = self.tail.needed();
+        // Nobody sees the values of rows that only stand for customers or members.
+        let unseen = self.then != Then::Answer && !self.tail.has_stages();
+        if unseen { vec![false; needed.len()] } else { needed }
+    }
+
+    /// Everything that is read for it, ascending.
+    pub(crate) fn reads(&self) -> Vec<AttrId> {
+        let mut reads = self.operator.reads(&self.needed());
+        self.stages.iter().for_each(|stage| stage.reads(&mut reads));
+        reads.retain(|attr| attribute(usize::from(attr.0)).is_some());
+        reads.sort_unstable();
+        reads.dedup();
+        reads
+    }
+
+    /// At least the customers who can have a row; `None` for all.
+    pub(crate) fn candidates(
+        &self,
+        snapshot: &Snapshot,
+    ) -> throughline_engine::Result<Option<RoaringBitmap>> {
+        let mut all: Option<RoaringBitmap> = None;
+        let mut narrow = |by: Option<RoaringBitmap>| {
+            all = match (all.take(), by) {
+                (Some(all), Some(by)) => Some(all & by),
+                (all, by) => all.or(by),
+            };
+        };
+        for stage in &self.stages {
+            narrow(match stage {
+                Stage::During(from, to) => Some(snapshot.active(*from, *to)?),
+                Stage::Where(predicate) => super::index::candidates_of(predicate, 1, snapshot)?,
+                Stage::For(customers) => customers.candidates(snapshot)?,
+            });
+        }
+        if let Operator::Funnel(funnel) = &self.operator
+            && let Some(first) = funnel.steps.first().and_then(|step| step.predicate.as_ref())
+        {
+            narrow(super::index::candidates_of(first, 1, snapshot)?);
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,102 @@
+//! INTERACTIONS: the interactions in sight, one a row.
+
+use throughline_engine::{AttrId, AttrType, Subject};
+
+use super::cells::attr_cell;
+use super::flow::Flow;
+use super::interaction::{identity_cell, symbols_of};
+use crate::rows::{Cell, Env, Members, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
+
+/// INTERACTIONS, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct InteractionsOperator {
+    pub schema: RowSchema,
+    pub attrs: Vec<Option<AttrId>>,
+    fields: Vec<Field>,
+    /// Only the first of each journey: enough where only customers are asked for.
+    pub one_each: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    Customer,
+    Identity,
+    At,
+    Value(AttrId),
+}
+
+impl InteractionsOperator {
+    /// Rows of every attribute of interactions.
+    pub(crate) fn new(env: &Env) -> Self {
+        let mut operator =
+            Self { schema: RowSchema::default(), attrs: Vec::new(), fields: Vec::new(), one_each: false };
+        operator.column("customer", RowType::Customer, Field::Customer, None);
+        // Identities share their numbers with the customers they came under.
+        operator.column("identity", RowType::Customer, Field::Identity, None);
+        operator.column("at", RowType::Time, Field::At, None);
+        for attribute in env.snapshot.schema().attributes() {
+            // An attribute called so gives way to the interaction's own.
+            let taken = ["customer", "identity", "at"].iter().any(|own| attribute.name.eq_ignore_ascii_case(own));
+            if attribute.subject == Subject::Interaction && !taken {
+                let ty = if attribute.ty == AttrType::Bool { RowType::Bool } else { row_type(attribute.ty) };
+                operator.column(&attribute.name, ty, Field::Value(attribute.id), symbols_of(attribute));
+            }
+        }
+        operator
+    }
+
+    fn column(&mut self, name: &str, ty: RowType, field: Field, attr: Option<AttrId>) {
+        self.schema.columns.push(RowColumn { name: name.to_owned(), ty });
+        self.fields.push(field);
+        self.attrs.push(attr);
+    }
+
+    /// The attributes read for the needed columns.
+    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        let wanted = self.fields.iter().zip(needed).filter(|(_, needed)| **needed);
+        wanted
+            .filter_map(|(field, _)| match field {
+                Field::Value(attr) => Some(*attr),
+                Field::Identity => Some(AttrId::IDENTITY),
+                Field::Customer | Field::At => None,
+            })
+            .collect()
+    }
+
+    /// The rows of a unit.
+    pub(crate) fn rows(&self, flow: &Flow, needed: &[bool], with_members: bool, env: &Env) -> RowBatch {
+        let block = flow.block();
+        let mut taken: Vec<(usize, usize)> = Vec::new();
+        for journey in 0..block.customers.len() {
+            if !flow.lives(journey) {
+                continue;
+            }
+            let mut rows = block.journey(journey).filter(|&row| flow.sees(row));
+            if self.one_each {
+                taken.extend(rows.next().map(|row| (journey, row)));
+            } else {
+                taken.extend(rows.map(|row| (journey, row)));
+            }
+        }
+        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
+        for ((field, column), _) in
+            self.fields.iter().zip(&mut columns).zip(needed).filter(|(_, needed)| **needed)
+        {
+            column.extend(taken.iter().map(|&(journey, row)| match field {
+                Field::Customer => Cell::Customer(flow.customer(journey)),
+                Field::Identity => identity_cell(block, row),
+                Field::At => block.times.get(row).map_or(Cell::Null, |&at| Cell::Time(at)),
+                Field::Value(attr) => attr_cell(block, *attr, row, env),
+            }));
+        }
+        let members = with_members.then(|| {
+            let member = |&(journey, row): &(usize, usize)| Members {
+                customer: flow.customer(journey),
+                places: [(flow.whole_row(row) - flow.whole_journey(journey).start) as u32].into(),
+            };
+            taken.iter().map(member).collect()
+        });
+        let customers = taken.iter().map(|&(journey, _)| flow.customer(journey)).collect();
+        RowBatch { len: taken.len(), columns, sets: Sets::One(customers), members }
+    }
+}

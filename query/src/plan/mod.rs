@@ -1,0 +1,21 @@
+//! From tree to rows: names resolved, journeys narrowed, kernels run.
+
+pub(crate) mod cells;
+pub(crate) mod flow;
+pub(crate) mod interaction;
+pub(crate) mod params;
+pub(crate) mod predicate;
+pub(crate) mod spans;
+pub(crate) mod steps;
+pub(crate) mod truth;
+pub(crate) mod units;
+pub(crate) mod unsupported;
+
+pub(crate) mod chains;
+pub(crate) mod funnel;
+pub(crate) mod interactions;
+pub(crate) mod map;
+
+pub(crate) mod compile;
+pub(crate) mod customers;
+pub(crate) mod index;

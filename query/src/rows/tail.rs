@@ -1,0 +1,548 @@
+//! The relational tail: WHERE, EXTEND, SELECT, AGGREGATE, ORDER BY, LIMIT,
+//! DISTINCT and CUSTOMERS over rows.
+//!
+//! Rows arrive in units of work that run side by side. WHERE, EXTEND and
+//! SELECT are done as they come; the first operator that must see more than
+//! one row keeps a state for each unit. The states are joined in the order of
+//! the units, so that the answer does not depend on how the work was cut.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use throughline_engine::AttrId;
+
+use super::accumulate::BatchRow;
+use super::aggregate::{Aggregate, Groups};
+use super::cell_table::CellTable;
+use super::compile::{Column, Scope, compile, compile_predicate, unknown_column};
+use super::env::{Env, QueryLimit};
+use super::expr::Typed;
+use super::literal::count_of;
+use super::naming::{add_column, default_name};
+use super::sort::Sort;
+use super::{Cell, RowBatch, RowColumn, RowSchema, RowType, Sets};
+use crate::diagnostics::Diagnostic;
+use crate::syntax::ast::{Name, Op, OpKind};
+
+/// The compiled row operators of a query. Threads share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    stages: Vec<Stage>,
+    /// The first that must see more than one row; the number of stages where none does.
+    blocking: usize,
+    /// How many columns go into each stage, and how many come out of the last.
+    widths: Vec<usize>,
+    output: RowSchema,
+    output_attrs: Vec<Option<AttrId>>,
+    want_sets: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    Where(Typed),
+    /// The columns that come out; those that nobody reads are `None`.
+    Project(Vec<Option<Typed>>),
+    Aggregate(Arc<Aggregate>),
+    Sort(Sort),
+    Limit(usize),
+    Distinct,
+    Customers,
+}
+
+/// What a unit of work has made of its rows so far.
+pub(crate) struct Partial {
+    state: State,
+    full: bool,
+    /// Bytes counted as held.
+    held: u64,
+}
+
+enum State {
+    Rows(RowBatch),
+    Groups(Groups),
+    Distinct(CellTable, RowBatch),
+    Customers(RoaringBitmap),
+}
+
+/// The columns of rows, as names.
+pub(super) struct RowScope<'a> {
+    pub(super) schema: &'a RowSchema,
+    pub(super) attrs: &'a [Option<AttrId>],
+    pub(super) env: &'a Env<'a>,
+}
+
+impl Scope for RowScope<'_> {
+    fn resolve(&self, qualifier: Option<&Name>, name: &Name) -> Result<Column, Diagnostic> {
+        let text = qualifier.map_or_else(|| name.text.clone(), |qualifier| format!("{qualifier}.{name}"));
+        if let Some(slot) = self.schema.find(&text)
+            && let Some(column) = self.schema.columns.get(slot)
+        {
+            return Ok(Column { ty: column.ty.clone(), attr: self.attrs.get(slot).copied().flatten(), slot });
+        }
+        let span = qualifier.map_or(name.span, |qualifier| qualifier.span.to(name.span));
+        let error = unknown_column(&text, span, &self.known_names());
+        let attributes = self.env.snapshot.schema();
+        if qualifier.is_some()
+            || attributes.find(throughline_engine::Subject::Interaction, &name.text).is_none()
+        {
+            return Err(error);
+        }
+        // `moved_on` is a column of the rows of FUNNEL alone.
+        let help = match self.schema.find("moved_on") {
+            Some(_) => format!("`{text}` belongs to interactions: use it before FUNNEL, or BY {text}"),
+            None => {
+                format!("`{text}` belongs to interactions: use it before the operator that makes these rows")
+            }
+        };
+        let list = error.help.clone().unwrap_or_default();
+        Err(error.help(format!("{help}. {list}")))
+    }
+
+    fn known_names(&self) -> Vec<String> {
+        self.schema.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
+impl Tail {
+    /// Compiles the row operators from the front of `ops` until the end or the
+    /// first that is none (JOURNEYS, INTERACTIONS, SAVE COHORT, …); answers how
+    /// many it took. `input_attrs` has the symbol attribute of each input
+    /// column. `want_sets`: the customers behind the rows are needed after the tail.
+    pub(crate) fn compile(
+        ops: &[Op],
+        input: &RowSchema,
+        input_attrs: &[Option<AttrId>],
+        want_sets: bool,
+        env: &Env,
+        sink: &mut Vec<Diagnostic>,
+    ) -> Option<(Self, usize)> {
+        let taken = ops.iter().take_while(|op| is_row_operator(&op.kind)).count();
+        let mut schema = input.clone();
+        let mut attrs = input_attrs.to_vec();
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut widths = Vec::new();
+        for (place, op) in ops.iter().enumerate().take(taken) {
+            widths.push(schema.columns.len());
+            let later = || ops.get(place + 1..taken).unwrap_or_default().iter();
+            let with_sets = want_sets || later().any(|op| op.kind == OpKind::Customers);
+            let scope = RowScope { schema: &schema, attrs: &attrs, env };
+            match &op.kind {
+                OpKind::Where(predicate) => {
+                    stages.push(Stage::Where(compile_predicate(predicate, &scope, env, sink)?));
+                }
+                OpKind::Extend(items) => {
+                    let mut wider = schema.clone();
+                    let mut columns: Vec<Typed> = passed_on(&schema, &attrs);
+                    for (expr, name) in items {
+                        let column = compile(expr, &scope, env, sink)?;
+                        add_column(&mut wider, Some(name), String::new, &column, sink)?;
+                        columns.push(column);
+                    }
+                    (schema, attrs) = project(&mut stages, wider, columns);
+                }
+                OpKind::Select(items) => {
+                    let mut chosen = RowSchema::default();
+                    let mut columns = Vec::with_capacity(items.len());
+                    for item in items {
+                        let column = compile(&item.expr, &scope, env, sink)?;
+                        add_column(
+                            &mut chosen,
+                            item.alias.as_ref(),
+                            || default_name(&item.expr),
+                            &column,
+                            sink,
+                        )?;
+                        columns.push(column);
+                    }
+                    (schema, attrs) = project(&mut stages, chosen, columns);
+                }
+                OpKind::Aggregate { items, group_by } => {
+                    let (aggregate, output, output_attrs) =
+                        Aggregate::compile(items, group_by, &scope, with_sets, env, sink)?;
+                    stages.push(Stage::Aggregate(Arc::new(aggregate)));
+                    (schema, attrs) = (output, output_attrs);
+                }
+                OpKind::OrderBy(items) => {
+                    let keys = items
+                        .iter()
+                        .map(|item| Some((compile(&item.expr, &scope, env, sink)?, item.descending)))
+                        .collect::<Option<_>>()?;
+                    stages.push(Stage::Sort(Sort { keys, limit: None }));
+                }
+                OpKind::Limit(lit) => {
+                    let count = count_of(lit, env, sink)?;
+                    match stages.last_mut() {
+                        Some(Stage::Sort(sort)) => {
+                            sort.limit = Some(sort.limit.map_or(count, |n| n.min(count)));
+                            widths.pop();
+                        }
+                        _ => stages.push(Stage::Limit(count)),
+                    }
+                }
+                OpKind::Distinct => stages.push(Stage::Distinct),
+                _ => {
+                    stages.push(Stage::Customers);
+                    schema = RowSchema {
+                        columns: vec![RowColumn { name: "customer".into(), ty: RowType::Customer }],
+                    };
+                    attrs = vec![None];
+                }
+            }
+        }
+        let blocking = stages
+            .iter()
+            .position(|stage| !matches!(stage, Stage::Where(_) | Stage::Project(_)))
+            .unwrap_or(stages.len());
+        widths.push(schema.columns.len());
+        let mut tail = Self { stages, blocking, widths, output: schema, output_attrs: attrs, want_sets };
+        tail.drop_unread();
+        Some((tail, taken))
+    }
+
+    /// Drops computed columns that nothing reads.
+    fn drop_unread(&mut self) {
+        let mut read = vec![true; self.output.columns.len()];
+        for (stage, width) in self.stages.iter_mut().zip(&self.widths).rev() {
+            if let Stage::Project(columns) = stage {
+                for (column, read) in columns.iter_mut().zip(&read) {
+                    if !read {
+                        *column = None;
+                    }
+                }
+            }
+            read = stage.reads(read, *width);
+        }
+    }
+
+    /// Which input columns are read: the others may stay empty.
+    pub(crate) fn needed(&self) -> Vec<bool> {
+        let read = vec![true; self.output.columns.len()];
+        let stages = self.stages.iter().zip(&self.widths).rev();
+        stages.fold(read, |read, (stage, width)| stage.reads(read, *width))
+    }
+
+    /// Whether it does anything at all.
+    pub(crate) fn has_stages(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
+    /// Whether input rows must come with the customers behind them.
+    pub(crate) fn needs_sets(&self) -> bool {
+        self.want_sets || self.stages.iter().any(|stage| matches!(stage, Stage::Customers))
+    }
+
+    /// Whether rows still have their members after it: AGGREGATE, DISTINCT
+    /// and CUSTOMERS lose them.
+    pub(crate) fn keeps_members(&self) -> bool {
+        !self
+            .stages
+            .iter()
+            .any(|stage| matches!(stage, Stage::Aggregate(_) | Stage::Distinct | Stage::Customers))
+    }
+
+    /// The columns that come out.
+    pub(crate) fn output(&self) -> &RowSchema {
+        &self.output
+    }
+
+    /// The symbol attributes of the columns that come out.
+    pub(crate) fn output_attrs(&self) -> &[Option<AttrId>] {
+        &self.output_attrs
+    }
+
+    /// An empty state for one unit of work.
+    pub(crate) fn start(&self) -> Partial {
+        start(self.stages.get(self.blocking))
+    }
+
+    /// Takes rows in.
+    ///
+    /// # Errors
+    /// Too many bytes held, an overflow, or a store that could not be read.
+    pub(crate) fn push(&self, partial: &mut Partial, batch: RowBatch, env: &Env) -> Result<(), QueryLimit> {
+        let mut batch = batch;
+        for stage in self.stages.iter().take(self.blocking) {
+            if batch.len == 0 {
+                return Ok(());
+            }
+            stage.stream(&mut batch, env);
+        }
+        take_in(self.stages.get(self.blocking), partial, batch, env)
+    }
+
+    /// Whether further rows of this unit of work change nothing.
+    pub(crate) fn full(&self, partial: &Partial) -> bool {
+        partial.full
+    }
+
+    /// The rows that come out; `partials` in the order of their units.
+    ///
+    /// # Errors
+    /// As [`Tail::push`].
+    pub(crate) fn finish(&self, partials: Vec<Partial>, env: &Env) -> Result<RowBatch, QueryLimit> {
+        let mut joined = self.start();
+        for partial in partials {
+            join(self.stages.get(self.blocking), &mut joined, partial, env)?;
+        }
+        let mut batch = end(self.stages.get(self.blocking), joined, env)?;
+        for stage in self.stages.iter().skip(self.blocking + 1) {
+            match stage {
+                Stage::Where(_) | Stage::Project(_) => stage.stream(&mut batch, env),
+                _ => {
+                    let mut partial = start(Some(stage));
+                    take_in(Some(stage), &mut partial, batch, env)?;
+                    batch = end(Some(stage), partial, env)?;
+                }
+            }
+        }
+        batch.columns.resize(self.output.columns.len(), Vec::new());
+        env.check()?;
+        Ok(batch)
+    }
+}
+
+fn is_row_operator(op: &OpKind) -> bool {
+    matches!(
+        op,
+        OpKind::Where(_)
+            | OpKind::Extend(_)
+            | OpKind::Select(_)
+            | OpKind::Aggregate { .. }
+            | OpKind::OrderBy(_)
+            | OpKind::Limit(_)
+            | OpKind::Distinct
+            | OpKind::Customers
+    )
+}
+
+fn passed_on(schema: &RowSchema, attrs: &[Option<AttrId>]) -> Vec<Typed> {
+    let column = |(slot, column): (usize, &RowColumn)| {
+        Typed::from_slot(slot, column.ty.clone(), attrs.get(slot).copied().flatten())
+    };
+    schema.columns.iter().enumerate().map(column).collect()
+}
+
+fn project(
+    stages: &mut Vec<Stage>,
+    schema: RowSchema,
+    columns: Vec<Typed>,
+) -> (RowSchema, Vec<Option<AttrId>>) {
+    let attrs = columns.iter().map(|column| column.attr).collect();
+    stages.push(Stage::Project(columns.into_iter().map(Some).collect()));
+    (schema, attrs)
+}
+
+impl Stage {
+    /// Which of its `width` input columns are read, where `read` of its output are.
+    fn reads(&self, read: Vec<bool>, width: usize) -> Vec<bool> {
+        let mark = |mut read: Vec<bool>, slots: Vec<usize>| {
+            read.resize(width, false);
+            for slot in slots {
+                if let Some(read) = read.get_mut(slot) {
+                    *read = true;
+                }
+            }
+            read
+        };
+        match self {
+            Self::Where(predicate) => mark(read, predicate.slots()),
+            Self::Project(columns) => {
+                let live = columns.iter().zip(&read).filter(|(_, read)| **read);
+                mark(
+                    Vec::new(),
+                    live.filter_map(|(column, _)| column.as_ref()).flat_map(Typed::slots).collect(),
+                )
+            }
+            Self::Aggregate(aggregate) => mark(Vec::new(), aggregate.slots()),
+            // Ties are completed by every column, and rows are equal in every column.
+            Self::Sort(_) | Self::Distinct => vec![true; width],
+            Self::Limit(_) => read,
+            Self::Customers => vec![false; width],
+        }
+    }
+
+    /// WHERE, EXTEND and SELECT: row by row.
+    fn stream(&self, batch: &mut RowBatch, env: &Env) {
+        match self {
+            Self::Where(predicate) => {
+                let keep: Vec<bool> = (0..batch.len)
+                    .map(|row| predicate.truth(&BatchRow { columns: &batch.columns, row }, env) == Some(true))
+                    .collect();
+                if keep.contains(&false) {
+                    batch.retain(&keep);
+                }
+            }
+            Self::Project(columns) => {
+                let made = columns
+                    .iter()
+                    .map(|column| match column {
+                        None => Vec::new(),
+                        Some(column) => match column.slot() {
+                            Some(slot) => batch.columns.get(slot).cloned().unwrap_or_default(),
+                            None => (0..batch.len)
+                                .map(|row| column.eval(&BatchRow { columns: &batch.columns, row }, env))
+                                .collect(),
+                        },
+                    })
+                    .collect();
+                batch.columns = made;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn start(stage: Option<&Stage>) -> Partial {
+    let state = match stage {
+        Some(Stage::Aggregate(aggregate)) => State::Groups(aggregate.start()),
+        Some(Stage::Customers) => State::Customers(RoaringBitmap::new()),
+        // The width is known when the first rows come.
+        Some(Stage::Distinct) => State::Distinct(CellTable::new(0), RowBatch::empty(0)),
+        _ => State::Rows(RowBatch::empty(0)),
+    };
+    Partial { full: matches!(stage, Some(Stage::Limit(0))), state, held: 0 }
+}
+
+fn take_in(
+    stage: Option<&Stage>,
+    partial: &mut Partial,
+    batch: RowBatch,
+    env: &Env,
+) -> Result<(), QueryLimit> {
+    if batch.len == 0 || partial.full {
+        return env.check();
+    }
+    let bytes = match (&mut partial.state, stage) {
+        (State::Groups(groups), Some(Stage::Aggregate(aggregate))) => aggregate.push(groups, &batch, env),
+        (State::Customers(customers), _) => {
+            let before = customers.len();
+            for row in 0..batch.len {
+                batch.sets.add_to(row, customers);
+            }
+            2 * (customers.len() - before)
+        }
+        (State::Distinct(table, rows), _) => take_distinct(table, rows, batch, env),
+        (State::Rows(rows), stage) => {
+            let bytes = batch.bytes();
+            rows.append(batch);
+            match stage {
+                Some(Stage::Limit(limit)) => {
+                    rows.truncate(*limit);
+                    partial.full = rows.len >= *limit;
+                }
+                Some(Stage::Sort(sort)) => {
+                    if let Some(limit) = sort.limit
+                        && rows.len >= limit.saturating_mul(4).max(8192)
+                    {
+                        *rows = sort.apply(rows, env);
+                        let bytes = rows.bytes();
+                        env.release(std::mem::replace(&mut partial.held, bytes));
+                        return env.check().and_then(|()| env.hold(bytes));
+                    }
+                }
+                _ => {}
+            }
+            bytes
+        }
+        _ => 0,
+    };
+    env.check()?;
+    partial.held += bytes;
+    env.hold(bytes)
+}
+
+/// Keeps the first of equal rows, with the customers of all.
+fn take_distinct(table: &mut CellTable, rows: &mut RowBatch, batch: RowBatch, env: &Env) -> u64 {
+    if table.len() == 0 {
+        *table = CellTable::new(batch.columns.len());
+    }
+    let known = table.len();
+    let mut numbers = Vec::with_capacity(batch.len);
+    let mut keep = Vec::with_capacity(batch.len);
+    for row in 0..batch.len {
+        let cell = |column: &Vec<Cell>| column.get(row).cloned().unwrap_or(Cell::Null).canonical(false, env);
+        let tuple: Vec<Cell> = batch.columns.iter().map(cell).collect();
+        let (number, new) = table.intern(&tuple);
+        numbers.push(number as usize);
+        keep.push(new);
+    }
+    let sets = if batch.has_sets() {
+        let old = match (&mut rows.sets, rows.len) {
+            (Sets::Many(sets), _) => std::mem::take(sets),
+            (Sets::One(_), _) => Vec::new(),
+        };
+        let mut sets = old;
+        sets.resize_with(table.len(), RoaringBitmap::new);
+        for (row, &number) in numbers.iter().enumerate() {
+            if let Some(set) = sets.get_mut(number) {
+                batch.sets.add_to(row, set);
+            }
+        }
+        sets
+    } else {
+        Vec::new()
+    };
+    let mut batch = batch;
+    batch.members = None;
+    batch.retain(&keep);
+    let bytes = 2 * batch.bytes() + 2 * (table.len() - known) as u64;
+    batch.sets = Sets::Many(Vec::new());
+    rows.append(batch);
+    rows.sets = Sets::Many(sets);
+    bytes
+}
+
+fn join(stage: Option<&Stage>, into: &mut Partial, from: Partial, env: &Env) -> Result<(), QueryLimit> {
+    match (&mut into.state, from.state) {
+        (State::Groups(into), State::Groups(from)) => {
+            if let Some(Stage::Aggregate(aggregate)) = stage {
+                aggregate.merge(into, from, env);
+            }
+            Ok(())
+        }
+        (State::Customers(into), State::Customers(from)) => {
+            *into |= from;
+            Ok(())
+        }
+        (State::Distinct(table, rows), State::Distinct(_, from)) => {
+            if from.len > 0 {
+                take_distinct(table, rows, from, env);
+            }
+            Ok(())
+        }
+        (State::Rows(into), State::Rows(from)) => {
+            into.append(from);
+            if let Some(Stage::Limit(limit)) = stage {
+                into.truncate(*limit);
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn end(stage: Option<&Stage>, partial: Partial, env: &Env) -> Result<RowBatch, QueryLimit> {
+    match (partial.state, stage) {
+        (State::Groups(groups), Some(Stage::Aggregate(aggregate))) => aggregate.finish(groups, env),
+        (State::Customers(customers), _) => by_name(&customers, env),
+        (State::Rows(rows), Some(Stage::Sort(sort))) => Ok(sort.apply(&rows, env)),
+        (State::Rows(rows) | State::Distinct(_, rows), _) => Ok(rows),
+        (State::Groups(_), _) => Ok(RowBatch::empty(0)),
+    }
+}
+
+/// One row a customer, by the bytes of the name, so that numbers never show.
+fn by_name(customers: &RoaringBitmap, env: &Env) -> Result<RowBatch, QueryLimit> {
+    let mut named = Vec::new();
+    for customer in customers {
+        named.push((env.snapshot.customer_name(customer)?, customer));
+    }
+    named.sort_unstable();
+    let customers: Vec<u32> = named.into_iter().map(|(_, customer)| customer).collect();
+    Ok(RowBatch {
+        len: customers.len(),
+        columns: vec![customers.iter().map(|&customer| Cell::Customer(customer)).collect()],
+        sets: Sets::One(customers),
+        members: None,
+    })
+}

@@ -1,0 +1,473 @@
+//! Running a statement: names resolved, units read side by side, rows joined
+//! in the order of units, whatever the threads did.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use roaring::RoaringBitmap;
+use throughline_engine::{AttrId, CustomerOrdinal, Db, Error, Snapshot};
+
+use crate::answer::Answer;
+use crate::diagnostics::{Diagnostic, Severity};
+use crate::error::QueryError;
+use crate::explain;
+use crate::kernels::funnel::Matcher;
+use crate::limits::THREADS_MAX;
+use crate::plan::compile::{Ends, Operator, Phase, Plan, Planner, Stage, Then};
+use crate::plan::flow::Flow;
+use crate::plan::funnel::FunnelCounts;
+use crate::plan::index::SCAN_FROM_ONE_IN;
+use crate::plan::map::MapCells;
+use crate::plan::params::superfluous;
+use crate::plan::units::in_order;
+use crate::plan::unsupported::not_yet;
+use crate::rows::{Env, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
+use crate::syntax::ast::{Part, Query, Span, Statement};
+use crate::value::{Params, Value};
+
+/// How a query is run.
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// Threads; as many as the machine runs at once where it is `None`. The
+    /// answer is the same for any number.
+    pub threads: Option<usize>,
+    /// Longest time it may take.
+    pub timeout: Option<Duration>,
+    /// Bytes that the rows it holds may take; 1 GiB where it is `None`.
+    pub memory_bytes: Option<u64>,
+    /// Set it from another thread to stop the query.
+    pub cancel: Option<Arc<AtomicBool>>,
+}
+
+/// Runs a statement.
+///
+/// # Errors
+/// [`QueryError::Query`] where the statement is wrong, [`QueryError::Engine`]
+/// where the store fails.
+pub fn execute(db: &Db, statement: &Statement, params: &Params) -> Result<Answer, QueryError> {
+    execute_with(db, statement, params, "", &QueryOptions::default())
+}
+
+/// Runs a statement that was read from `text`, which messages quote.
+///
+/// # Errors
+/// As [`execute`]; [`Error::Cancelled`] and [`Error::TimedOut`] as the options ask.
+pub fn execute_with(
+    db: &Db,
+    statement: &Statement,
+    params: &Params,
+    text: &str,
+    options: &QueryOptions,
+) -> Result<Answer, QueryError> {
+    let run = Run { params, text, options, began: Instant::now() };
+    match run.statement(db, statement) {
+        // A damaged chunk of the graph is made anew from the history, once.
+        Err(QueryError::Engine(error)) if db.repair(&error).unwrap_or(false) => run.statement(db, statement),
+        other => other,
+    }
+}
+
+struct Run<'a> {
+    params: &'a Params,
+    text: &'a str,
+    options: &'a QueryOptions,
+    began: Instant,
+}
+
+/// What a phase begins with.
+#[derive(Clone, Debug)]
+enum Base {
+    /// All journeys.
+    All,
+    /// The whole journeys of these.
+    Customers(RoaringBitmap),
+    /// Parts of journeys, by customer.
+    Parts(BTreeMap<CustomerOrdinal, Vec<Piece>>),
+}
+
+/// A part of a customer's whole journey, by places in it.
+#[derive(Clone, Debug)]
+enum Piece {
+    Before(u32),
+    After(u32),
+    These(Vec<u32>),
+}
+
+/// What one unit comes to.
+enum Work {
+    Rows(Partial, bool),
+    Funnel(FunnelCounts),
+    Map(MapCells),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Passed {
+    seen: u64,
+    keyless: u64,
+}
+
+impl Run<'_> {
+    fn statement(&self, db: &Db, statement: &Statement) -> Result<Answer, QueryError> {
+        let snapshot = db.snapshot();
+        let (query, explained) = match statement {
+            Statement::Query(query) => (query, false),
+            Statement::Explain(query) => (query, true),
+            Statement::Profile(query) => {
+                return Err(self.refused(not_yet("PROFILE", first_word(query, self.text))));
+            }
+            Statement::WhyNot { query, .. } => {
+                return Err(self.refused(not_yet("WHY NOT", first_word(query, self.text))));
+            }
+        };
+        let mut planner = Planner::new(&snapshot, self.params);
+        planner.sink.extend(superfluous(query, self.params));
+        let plan = planner.plan(query, Ends::Rows);
+        let Planner { mut sink, failure, .. } = planner;
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
+        let wrong = sink.iter().any(|found| found.severity == Severity::Error);
+        let Some(mut plan) = plan.filter(|_| !wrong) else {
+            if !wrong {
+                sink.push(Diagnostic::error("E499", Span::default(), "this query cannot be planned"));
+            }
+            return Err(QueryError::Query { text: self.text.to_owned(), diagnostics: sink });
+        };
+        let answer = if explained {
+            explain::rows(&mut plan, &snapshot, self.text)?
+        } else {
+            self.plan(db, &snapshot, &mut plan)?
+        };
+        Ok(answer.with_warnings(sink))
+    }
+
+    fn refused(&self, found: Diagnostic) -> QueryError {
+        QueryError::Query { text: self.text.to_owned(), diagnostics: vec![found] }
+    }
+
+    fn limit(&self, limit: QueryLimit) -> QueryError {
+        QueryError::of_limit(limit, self.text)
+    }
+
+    fn env<'e>(&'e self, snapshot: &'e Snapshot, phase: &Phase) -> Env<'e> {
+        let mut env = Env::new(snapshot, self.params, phase.right_edge);
+        if let Some(bytes) = self.options.memory_bytes {
+            env.rows_bytes_max = bytes;
+        }
+        env
+    }
+
+    /// Runs a plan to its answer.
+    fn plan(&self, db: &Db, snapshot: &Snapshot, plan: &mut Plan) -> Result<Answer, QueryError> {
+        let mut base = Base::All;
+        let mut notes = Vec::new();
+        for phase in &mut plan.phases {
+            let batch = self.phase(snapshot, phase, &base, &mut notes)?;
+            match &phase.then {
+                Then::Answer => {
+                    let env = self.env(snapshot, phase);
+                    let answer = Answer::from_batch(phase.tail.output(), &batch, &env);
+                    let answer = answer.map_err(|limit| self.limit(limit))?;
+                    return Ok(notes.into_iter().fold(answer, Answer::with_note));
+                }
+                Then::Save(name) => {
+                    let customers = behind(&batch);
+                    db.save_cohort(&name.text, &customers)?;
+                    let row = vec![Value::from(name.text.as_str()), Value::Int(customers.len() as i64)];
+                    let answer = Answer::new(saved_schema(), vec![row]);
+                    return Ok(notes.into_iter().fold(answer, Answer::with_note));
+                }
+                then => base = next_base(then, &batch),
+            }
+        }
+        Ok(Answer::default())
+    }
+
+    /// Runs a plan inside another to the customers behind its rows.
+    fn customers(&self, snapshot: &Snapshot, plan: &mut Plan) -> Result<RoaringBitmap, QueryError> {
+        let mut base = Base::All;
+        for phase in &mut plan.phases {
+            let batch = self.phase(snapshot, phase, &base, &mut Vec::new())?;
+            if phase.then == Then::Customers {
+                return Ok(behind(&batch));
+            }
+            base = next_base(&phase.then, &batch);
+        }
+        Ok(RoaringBitmap::new())
+    }
+
+    fn check(&self) -> Result<(), QueryError> {
+        if self.options.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            return Err(Error::Cancelled.into());
+        }
+        match self.options.timeout {
+            Some(timeout) if self.began.elapsed() >= timeout => {
+                Err(Error::TimedOut(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a phase to its rows.
+    fn phase(
+        &self,
+        snapshot: &Snapshot,
+        phase: &mut Phase,
+        base: &Base,
+        notes: &mut Vec<String>,
+    ) -> Result<RowBatch, QueryError> {
+        prepare(phase, snapshot, base, &mut |plan| self.customers(snapshot, plan).map(Some))?;
+        let phase = &*phase;
+        let env = self.env(snapshot, phase);
+        let wanted = base.restrict(phase.candidates(snapshot)?, snapshot);
+        let units = units_with(snapshot, wanted.as_ref());
+        let reads = phase.reads();
+        let needed = phase.needed();
+        let threads = self
+            .options
+            .threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
+        let unit_work = |matcher: &mut Option<Matcher>, unit: usize| {
+            self.check()?;
+            let mut passed = Passed::default();
+            let flow = flow_of(snapshot, unit, &reads, wanted.as_ref(), base)?;
+            let work = self.work(phase, flow, matcher, &needed, &env, &mut passed)?;
+            env.check().map_err(|limit| self.limit(limit))?;
+            Ok::<_, QueryError>((work, passed))
+        };
+        let state = || match &phase.operator {
+            Operator::Funnel(funnel) => Some(funnel.matcher()),
+            _ => None,
+        };
+        let (mut partials, mut counts, mut cells) =
+            (Vec::new(), FunnelCounts::default(), MapCells::default());
+        let (mut failure, mut passed) = (None, Passed::default());
+        in_order(&units, threads.clamp(1, THREADS_MAX), state, unit_work, |result| match result {
+            Err(error) => {
+                failure = Some(error);
+                false
+            }
+            Ok((work, more)) => {
+                passed.seen += more.seen;
+                passed.keyless += more.keyless;
+                match (work, &phase.operator) {
+                    (Work::Rows(partial, full), _) => {
+                        partials.push(partial);
+                        return !full;
+                    }
+                    (Work::Funnel(more), Operator::Funnel(funnel)) => funnel.merge(&mut counts, more),
+                    (Work::Map(more), Operator::Map(map)) => map.merge(&mut cells, more),
+                    _ => {}
+                }
+                true
+            }
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        self.check()?;
+        let whole = match &phase.operator {
+            Operator::Funnel(funnel) if !funnel.lists_attempts() => Some(funnel.rows(counts)),
+            Operator::Map(map) => Some(map.rows(cells, &env)),
+            Operator::Chains(chains) => {
+                notes.extend(chains.note(passed.seen, passed.keyless));
+                None
+            }
+            _ => None,
+        };
+        if let Some(batch) = whole {
+            let mut partial = phase.tail.start();
+            phase.tail.push(&mut partial, batch, &env).map_err(|limit| self.limit(limit))?;
+            partials.push(partial);
+        }
+        let batch = phase.tail.finish(partials, &env).map_err(|limit| self.limit(limit))?;
+        env.check().map_err(|limit| self.limit(limit))?;
+        Ok(batch)
+    }
+
+    /// What one unit's journeys come to.
+    fn work(
+        &self,
+        phase: &Phase,
+        mut flow: Flow,
+        matcher: &mut Option<Matcher>,
+        needed: &[bool],
+        env: &Env,
+        passed: &mut Passed,
+    ) -> Result<Work, QueryError> {
+        for stage in &phase.stages {
+            stage.apply(&mut flow, env);
+        }
+        let members = matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
+        let batch = match (&phase.operator, matcher) {
+            (Operator::Map(map), _) => return Ok(Work::Map(map.cells(&flow, env))),
+            (Operator::Funnel(funnel), Some(matcher)) if !funnel.lists_attempts() => {
+                let sets = phase.tail.needs_sets();
+                return Ok(Work::Funnel(funnel.counts(matcher, &flow, needed, sets, env)));
+            }
+            (Operator::Funnel(funnel), Some(matcher)) => {
+                funnel.attempt_rows(matcher, &flow, needed, members, env)
+            }
+            (Operator::Funnel(_), None) => RowBatch::empty(needed.len()),
+            (Operator::Interactions(operator), _) => operator.rows(&flow, needed, members, env),
+            (Operator::Chains(operator), _) => {
+                let found = operator.rows(&flow, needed, members, env);
+                passed.seen = found.seen;
+                passed.keyless = found.keyless;
+                found.rows
+            }
+        };
+        let mut partial = phase.tail.start();
+        phase.tail.push(&mut partial, batch, env).map_err(|limit| self.limit(limit))?;
+        let full = phase.tail.full(&partial);
+        Ok(Work::Rows(partial, full))
+    }
+}
+
+/// Asks the index for what it knows exactly; queries inside predicates are not run.
+pub(crate) fn prepare_all(phase: &mut Phase, snapshot: &Snapshot) -> Result<(), QueryError> {
+    prepare(phase, snapshot, &Base::All, &mut |_| Ok(None))
+}
+
+fn prepare(
+    phase: &mut Phase,
+    snapshot: &Snapshot,
+    base: &Base,
+    run: &mut dyn FnMut(&mut Plan) -> Result<Option<RoaringBitmap>, QueryError>,
+) -> Result<(), QueryError> {
+    let mut whole = !matches!(base, Base::Parts(_));
+    for stage in &mut phase.stages {
+        match stage {
+            Stage::During(..) | Stage::Where(_) => whole = false,
+            Stage::For(customers) => customers.prepare(snapshot, whole, run)?,
+        }
+    }
+    Ok(())
+}
+
+impl Base {
+    /// The customers to look at: those of the base who are candidates, unless
+    /// so many are candidates that all are read. `None` for all.
+    fn restrict(&self, candidates: Option<RoaringBitmap>, snapshot: &Snapshot) -> Option<RoaringBitmap> {
+        let candidates = candidates.filter(|candidates| !scans(candidates, snapshot));
+        let own = match self {
+            Self::All => None,
+            Self::Customers(customers) => Some(customers.clone()),
+            Self::Parts(parts) => Some(parts.keys().copied().collect()),
+        };
+        match (own, candidates) {
+            (Some(own), Some(candidates)) => Some(own & candidates),
+            (own, candidates) => own.or(candidates),
+        }
+    }
+}
+
+/// Whether so many qualify that all are read.
+pub(crate) fn scans(candidates: &RoaringBitmap, snapshot: &Snapshot) -> bool {
+    candidates.len().saturating_mul(SCAN_FROM_ONE_IN) > snapshot.customers()
+}
+
+/// The units that hold any of the wanted customers.
+pub(crate) fn units_with(snapshot: &Snapshot, wanted: Option<&RoaringBitmap>) -> Vec<usize> {
+    let holds = |unit: &throughline_engine::Unit| {
+        wanted.is_none_or(|wanted| wanted.range_cardinality(unit.first..=unit.last) > 0)
+    };
+    let units = snapshot.units().iter().enumerate();
+    units.filter(|(_, unit)| holds(unit)).map(|(place, _)| place).collect()
+}
+
+fn flow_of(
+    snapshot: &Snapshot,
+    unit: usize,
+    reads: &[AttrId],
+    wanted: Option<&RoaringBitmap>,
+    base: &Base,
+) -> Result<Flow, QueryError> {
+    let block = snapshot.read(unit, reads)?;
+    let mut flow = Flow::new(block);
+    if let Base::Parts(parts) = base {
+        let mut journeys = Vec::new();
+        for (place, customer) in flow.block().customers.iter().enumerate() {
+            if wanted.is_some_and(|wanted| !wanted.contains(*customer)) {
+                continue;
+            }
+            let rows = flow.block().journey(place);
+            let (start, end) = (rows.start as u32, rows.end as u32);
+            for piece in parts.get(customer).into_iter().flatten() {
+                let rows: Vec<u32> = match piece {
+                    Piece::Before(first) => (start..end.min(start.saturating_add(*first))).collect(),
+                    Piece::After(last) => (start.saturating_add(*last).saturating_add(1)..end).collect(),
+                    Piece::These(places) => {
+                        places.iter().map(|place| start + place).filter(|&row| row < end).collect()
+                    }
+                };
+                journeys.push((place, rows));
+            }
+        }
+        flow.cut(journeys);
+    } else if let Some(wanted) = wanted {
+        let mask = flow.block().customers.iter().map(|&customer| wanted.contains(customer)).collect();
+        flow.keep(mask);
+    }
+    Ok(flow)
+}
+
+/// The customers behind rows.
+fn behind(batch: &RowBatch) -> RoaringBitmap {
+    let mut all = RoaringBitmap::new();
+    for row in 0..batch.len {
+        batch.sets.add_to(row, &mut all);
+    }
+    all
+}
+
+fn next_base(then: &Then, batch: &RowBatch) -> Base {
+    let mut parts: BTreeMap<CustomerOrdinal, Vec<Piece>> = BTreeMap::new();
+    let members = batch.members.iter().flatten();
+    match then {
+        Then::Journeys(Part::Before) => {
+            for row in members {
+                let piece = row.places.first().map(|&first| Piece::Before(first));
+                parts.entry(row.customer).or_default().extend(piece);
+            }
+        }
+        Then::Journeys(Part::After) => {
+            for row in members {
+                let piece = row.places.last().map(|&last| Piece::After(last));
+                parts.entry(row.customer).or_default().extend(piece);
+            }
+        }
+        Then::Members => {
+            let mut places: BTreeMap<CustomerOrdinal, Vec<u32>> = BTreeMap::new();
+            for row in members {
+                places.entry(row.customer).or_default().extend(row.places.iter());
+            }
+            for (customer, mut places) in places {
+                places.sort_unstable();
+                places.dedup();
+                parts.insert(customer, vec![Piece::These(places)]);
+            }
+        }
+        _ => return Base::Customers(behind(batch)),
+    }
+    Base::Parts(parts)
+}
+
+fn saved_schema() -> RowSchema {
+    let column = |name: &str, ty| RowColumn { name: name.to_owned(), ty };
+    RowSchema { columns: vec![column("cohort", RowType::Text), column("customers", RowType::Int)] }
+}
+
+fn first_word(query: &Query, text: &str) -> Span {
+    if query.span.start > 0 && !text.is_empty() {
+        let before = text.get(..query.span.start as usize).unwrap_or_default();
+        let start = before.len() - before.trim_start().len();
+        return Span::new(start, before.trim_end().len().max(start));
+    }
+    query.span
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Golden cases: a text file a case, with data, a query and what it answers.
+//!
+//! A case is made of sections, each begun by a line `-- name`:
+//!
+//! | section | what stands in it |
+//! | --- | --- |
+//! | `why` | how the answer was worked out, without running anything |
+//! | `data` | interactions as CSV, or the name of a CSV file beside the case |
+//! | `customers` | customer attributes as CSV (optional) |
+//! | `params` | `name type value`, a line each (optional) |
+//! | `query` | the query |
+//! | `answer` | the rows as CSV, in order, with the names of the columns |
+//! | `error` | `at: …` the text that is underlined, `says: …` words in the message |
+//! | `warning` | as `error`, beside an answer |
+//! | `notes` | words that the answer's notes hold, a line each (optional) |
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use throughline::engine::{AttrType, Batch, Db, Identity, Subject, ValueRef};
+use throughline::{Params, Value};
+
+use crate::table::Table;
+
+const SECTIONS: [&str; 9] =
+    ["why", "data", "customers", "params", "query", "answer", "error", "warning", "notes"];
+
+/// A golden case.
+#[derive(Clone, Debug, Default)]
+pub struct Case {
+    sections: BTreeMap<String, String>,
+}
+
+impl Case {
+    /// Reads a case. Files of data are looked for in `folder`.
+    ///
+    /// # Panics
+    /// Where it is not a case.
+    pub fn parse(text: &str, folder: &Path) -> Self {
+        let mut case = Self::default();
+        let mut section = None;
+        for line in text.lines() {
+            match line.strip_prefix("-- ").filter(|name| SECTIONS.contains(name)) {
+                Some(name) => {
+                    assert!(case.get(name).is_none(), "two sections `{name}`");
+                    case.sections.insert(name.to_owned(), String::new());
+                    section = Some(name);
+                }
+                None => {
+                    let section = section.unwrap_or_else(|| panic!("`{line}` stands before all sections"));
+                    let body = case.sections.get_mut(section).expect("was begun");
+                    body.push_str(line);
+                    body.push('\n');
+                }
+            }
+        }
+        assert!(case.get("why").is_some_and(|why| why.len() > 10), "say why the answer is right");
+        for name in ["data", "customers"] {
+            if let Some(body) = case.sections.get_mut(name)
+                && body.trim().ends_with(".csv")
+            {
+                *body = std::fs::read_to_string(folder.join(body.trim())).expect("the data is there");
+            }
+        }
+        case
+    }
+
+    /// The text of a section, trimmed.
+    pub fn get(&self, section: &str) -> Option<&str> {
+        self.sections.get(section).map(|body| body.trim())
+    }
+
+    /// The parameters of the query.
+    ///
+    /// # Panics
+    /// For a line that is not one.
+    pub fn params(&self) -> Params {
+        let line = |line: &str| {
+            let mut words = line.splitn(3, ' ');
+            let mut word = || words.next().unwrap_or_else(|| panic!("`{line}` is not `name type value`"));
+            let (name, ty, value) = (word().to_owned(), word(), word());
+            let number = || value.parse::<i64>().expect("a whole number");
+            let value = match ty {
+                "int" => Value::Int(number()),
+                "float" => Value::Float(value.parse().expect("a number")),
+                "text" => Value::Str(value.into()),
+                "duration" => Value::Duration(number()),
+                "time" => Value::Time(instant(value)),
+                "list" => Value::List(value.split(',').map(|item| Value::Str(item.trim().into())).collect()),
+                other => panic!("no type {other}"),
+            };
+            (name, value)
+        };
+        self.get("params").map(|body| body.lines().map(line).collect()).unwrap_or_default()
+    }
+
+    /// Imports the data and the customers into a store.
+    ///
+    /// # Panics
+    /// Where the data is not as described in [`load`].
+    pub fn load(&self, db: &Db) {
+        if let Some(customers) = self.get("customers") {
+            load(db, &Table::from_csv(customers), Subject::Customer);
+        }
+        load(db, &Table::from_csv(self.get("data").expect("a case has data")), Subject::Interaction);
+    }
+}
+
+/// Imports a table: `customer`, `at` (not for customers) and attributes, whose
+/// type stands after a colon where no core attribute has the name (`queue:symbol`).
+/// The position in the table orders equal times.
+///
+/// # Panics
+/// Where a cell does not parse.
+pub fn load(db: &Db, table: &Table, subject: Subject) {
+    let mut import = db.import("golden").expect("an import begins");
+    let mut attributes = Vec::new();
+    for column in table.columns.iter().filter(|&name| name != "customer" && name != "at") {
+        let (name, ty) = column.split_once(':').unwrap_or((column, "symbol"));
+        let ty = AttrType::parse(ty).expect("a type");
+        let known = import.schema().find(subject, name).map(|attribute| attribute.id);
+        let id = known.unwrap_or_else(|| import.declare(subject, name, ty, None).expect("declares"));
+        attributes.push((column.clone(), id));
+    }
+    let schema = import.schema().clone();
+    let mut batch = Batch::new(&schema);
+    let cell = |row: &[String], name: &str| {
+        table.columns.iter().position(|column| column == name).map(|place| row[place].clone())
+    };
+    for (place, row) in table.rows.iter().enumerate() {
+        let customer = cell(row, "customer").expect("a column `customer`");
+        let at = cell(row, "at").map_or(0, |at| instant(&at));
+        batch.begin(&Identity::parse(&customer).expect("an identity"), at);
+        batch.sequence(place as u64);
+        for (column, id) in &attributes {
+            let text = cell(row, column).unwrap_or_default();
+            if text.is_empty() {
+                continue;
+            }
+            let value = match schema.get(*id).expect("is declared").ty {
+                AttrType::Symbol | AttrType::Id | AttrType::Text => ValueRef::Str(&text),
+                AttrType::Int => ValueRef::Int(text.parse().expect("a whole number")),
+                AttrType::Float => ValueRef::Float(text.parse().expect("a number")),
+                AttrType::Bool => ValueRef::Bool(text.parse().expect("true or false")),
+                AttrType::Time => ValueRef::Time(instant(&text)),
+            };
+            batch.set(*id, value).expect("fits its attribute");
+        }
+    }
+    match subject {
+        Subject::Interaction => import.push(batch),
+        Subject::Customer => import.push_customers(batch),
+    }
+    .expect("is taken");
+    import.commit().expect("commits");
+}
+
+/// A time as RFC 3339, or a date.
+///
+/// # Panics
+/// For anything else.
+pub fn instant(text: &str) -> i64 {
+    let text = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    text.parse::<jiff::Timestamp>().unwrap_or_else(|error| panic!("{text}: {error}")).as_millisecond()
+}
+
+/// The text that a message underlines with `^`: what stands above the carets.
+pub fn underlined(message: &str) -> Option<String> {
+    let lines: Vec<&str> = message.lines().collect();
+    let place = lines.iter().position(|line| line.contains('^'))?;
+    let from = lines[place].chars().position(|letter| letter == '^')?;
+    let length = lines[place].chars().skip(from).take_while(|&letter| letter == '^').count();
+    let above = lines.get(place.checked_sub(1)?)?;
+    Some(above.chars().skip(from).take(length).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_underlined() {
+        let check = |message: &str, expected: Option<&str>| {
+            assert_eq!(underlined(message).as_deref(), expected);
+        };
+        check("error\n  | WHERE chanel = 1\n  |       ^^^^^^ no such", Some("chanel"));
+        check("error", None);
+    }
+}

@@ -1,0 +1,130 @@
+//! What the two headline operators mean, written slowly and clearly.
+//!
+//! Nothing here shares code or ideas with the engine: a history is a plain
+//! list, a chain is a loop, a funnel tries every choice of interactions there
+//! is. The numbers in brackets are the rules of the language ("Semantics:
+//! decided once").
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub mod chains;
+pub mod funnel;
+pub mod outcome;
+
+/// A value of an attribute. A missing attribute is NULL.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Val {
+    /// Text.
+    Str(String),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// True or false.
+    Bool(bool),
+}
+
+impl From<&str> for Val {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+/// One interaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The identity, `namespace:key`.
+    pub customer: String,
+    /// Milliseconds since 1970 UTC.
+    pub time: i64,
+    /// Its place among interactions of one customer and time; no two share it.
+    pub sequence: u64,
+    /// Its attributes by name, in lower case.
+    pub attrs: BTreeMap<String, Val>,
+}
+
+impl Event {
+    /// An interaction without attributes.
+    pub fn new(customer: &str, time: i64, sequence: u64) -> Self {
+        Self { customer: customer.to_owned(), time, sequence, attrs: BTreeMap::new() }
+    }
+
+    /// With an attribute.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Val>) -> Self {
+        self.attrs.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A text attribute; `None` is NULL.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.attrs.get(name) {
+            Some(Val::Str(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A number; `None` is NULL.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.attrs.get(name) {
+            Some(Val::Float(number)) => Some(*number),
+            Some(Val::Int(number)) => Some(*number as f64),
+            _ => None,
+        }
+    }
+
+    /// Whether the contact was marked resolved; NULL is not.
+    pub fn resolved(&self) -> bool {
+        self.attrs.get("resolved") == Some(&Val::Bool(true))
+    }
+}
+
+/// What flows into the operator under test: `DURING` and `WHERE attr IN (…)`.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// `DURING a TO b`: a <= at < b.
+    pub during: Option<(i64, i64)>,
+    /// `WHERE attr IN (values)`; NULL satisfies no predicate.
+    pub only: Option<(String, BTreeSet<String>)>,
+}
+
+impl View {
+    /// Whether an interaction flows on.
+    pub fn sees(&self, event: &Event) -> bool {
+        let in_time = self.during.is_none_or(|(from, to)| from <= event.time && event.time < to);
+        let satisfies = self
+            .only
+            .as_ref()
+            .is_none_or(|(attr, values)| event.text(attr).is_some_and(|value| values.contains(value)));
+        in_time && satisfies
+    }
+
+    /// The right edge of what a query sees: the least of the store's last
+    /// interaction and DURING's end. `None` for an empty store.
+    pub fn right_edge(&self, events: &[Event]) -> Option<i64> {
+        let last = events.iter().map(|event| event.time).max()?;
+        Some(self.during.map_or(last, |(_, to)| last.min(to)))
+    }
+}
+
+/// Every customer's interactions in total order (rule 1).
+pub fn journeys(events: &[Event]) -> BTreeMap<&str, Vec<&Event>> {
+    let mut journeys: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        journeys.entry(&event.customer).or_default().push(event);
+    }
+    for journey in journeys.values_mut() {
+        journey.sort_by_key(|event| (event.time, event.sequence));
+    }
+    journeys
+}
+
+/// The quantile `q` of a list by linear interpolation; `None` of none.
+pub fn quantile(values: &[i64], q: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let place = q * (sorted.len().checked_sub(1)? as f64);
+    let below = sorted[place.floor() as usize] as f64;
+    let above = sorted[place.ceil() as usize] as f64;
+    Some(below + (above - below) * place.fract())
+}

@@ -1,0 +1,250 @@
+//! The conformance cases of the language for the operators that are built, and
+//! the error for each that is not.
+
+use throughline_tests::reference::Event;
+use throughline_tests::store::Store;
+use throughline_tests::table::Table;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 86_400_000;
+/// 2026-01-01T00:00:00Z
+const START: i64 = 1_767_225_600_000;
+
+/// One customer's interactions: (minutes from the start, kind).
+fn kinds(customer: &str, events: &[(i64, &str)]) -> Vec<Event> {
+    events
+        .iter()
+        .enumerate()
+        .map(|(place, &(minute, kind))| {
+            Event::new(customer, START + minute * MINUTE, place as u64).with("kind", kind)
+        })
+        .collect()
+}
+
+/// A letter a minute.
+fn letters(customer: &str, text: &str) -> Vec<Event> {
+    let letters: Vec<String> = text.chars().map(String::from).collect();
+    let events: Vec<(i64, &str)> =
+        letters.iter().enumerate().map(|(place, kind)| (place as i64, kind.as_str())).collect();
+    kinds(customer, &events)
+}
+
+/// Contacts of one customer: (days from the start, topic).
+fn topics(days: &[(f64, &str)]) -> Vec<Event> {
+    days.iter()
+        .enumerate()
+        .map(|(place, &(day, topic))| {
+            Event::new("id:1", START + (day * DAY as f64).round() as i64, place as u64)
+                .with("kind", "call")
+                .with("topic", topic)
+        })
+        .collect()
+}
+
+fn billing(days: &[f64]) -> Vec<Event> {
+    topics(&days.iter().map(|&day| (day, "billing")).collect::<Vec<_>>())
+}
+
+/// Asks before and after the data is sealed into the graph.
+fn check(events: &[Event], query: &str, expected: &str) {
+    let mut store = Store::of(events);
+    for sealed in [false, true] {
+        if sealed {
+            store.db().seal().expect("seals");
+            store.reopen();
+        }
+        let answer = store.db().query(query).unwrap_or_else(|error| panic!("{query}\n{error}"));
+        let expected: String = expected.split_whitespace().map(|line| format!("{line}\n")).collect();
+        assert_eq!(Table::of(&answer).to_csv(), expected, "{query}, sealed: {sealed}");
+    }
+}
+
+/// The depth that one customer reaches in a funnel.
+fn check_depth(events: &[Event], funnel: &str, expected: usize) {
+    let query = format!("{funnel} |> REACHED 1 |> SELECT depth");
+    check(events, &query, &format!("depth {expected}"));
+}
+
+#[test]
+fn a_funnel_starts_again_within_its_window() {
+    let visits = kinds("id:1", &[(780, "A"), (810, "A"), (825, "B"), (855, "C")]);
+    check_depth(&visits, "FUNNEL (:A) -> (:B) -> (:C) WITHIN 1h", 3);
+}
+
+#[test]
+fn other_interactions_may_lie_between_steps() {
+    for (text, depth) in
+        [("ABC", 3), ("ADBC", 3), ("AABBCC", 3), ("AAAABBCC", 3), ("AABBDCC", 3), ("BBCCAA", 1)]
+    {
+        check_depth(&letters("id:1", text), "FUNNEL (:A) -> (:B) -> (:C)", depth);
+    }
+}
+
+#[test]
+fn many_customers_at_once() {
+    let mut events = Vec::new();
+    for (number, text) in ["ABC", "ADBC", "AABBCC", "AAAABBCC", "AABBDCC", "BBCCAA"].iter().enumerate() {
+        events.extend(letters(&format!("id:{number}"), text));
+    }
+    check(
+        &events,
+        "FUNNEL (:A) -> (:B) -> (:C) |> SELECT step, reached, moved_on, silent, elsewhere, open",
+        "step,reached,moved_on,silent,elsewhere,open 1,6,5,1,0,0 2,5,5,0,0,0 3,5,5,0,0,0",
+    );
+}
+
+#[test]
+fn equal_instants_are_ordered_by_sequence() {
+    check_depth(&kinds("id:1", &[(0, "A"), (0, "B")]), "FUNNEL (:A) -> (:B)", 2);
+    check_depth(&kinds("id:1", &[(0, "B"), (0, "A")]), "FUNNEL (:A) -> (:B)", 1);
+}
+
+#[test]
+fn steps_may_come_again() {
+    check_depth(&letters("id:1", "ABAC"), "FUNNEL (:A) -> (:B) -> (:C)", 3);
+}
+
+#[test]
+fn windows_are_inclusive() {
+    let visits = kinds("id:1", &[(0, "A"), (60, "B")]);
+    check_depth(&visits, "FUNNEL (:A) -> (:B) WITHIN 1h", 2);
+    check_depth(&visits, "FUNNEL (:A) -> (:B) WITHIN 3599999ms", 1);
+    check_depth(&visits, "FUNNEL (:A) -[>= 1h]-> (:B)", 2);
+    check_depth(&visits, "FUNNEL (:A) -[>= 3600001ms]-> (:B)", 1);
+}
+
+/// `contacts` of each chain, by the topic.
+fn check_chains(events: &[Event], chains: &str, expected: &str) {
+    let query = format!("{chains} |> SELECT contacts, started |> ORDER BY started");
+    check(events, &query, &format!("contacts,started {expected}"));
+}
+
+#[test]
+fn a_chain_of_four() {
+    let days = billing(&[0.0, 3.0, 9.0, 16.0]);
+    check_chains(&days, "CHAINS SAME topic GAP 7d MIN 3", "4,2026-01-01T00:00:00Z");
+}
+
+#[test]
+fn gaps_are_inclusive() {
+    let exact = billing(&[0.0, 7.0, 14.0]);
+    check_chains(&exact, "CHAINS SAME topic GAP 7d MIN 3", "3,2026-01-01T00:00:00Z");
+    let mut late = exact;
+    late[1].time += 1;
+    late[2].time += 1;
+    check_chains(&late, "CHAINS SAME topic GAP 7d MIN 3", "");
+}
+
+#[test]
+fn a_window_begins_where_enough_contacts_fit() {
+    let days = billing(&[0.0, 5.0, 6.0, 7.0]);
+    check_chains(&days, "CHAINS SAME topic GAP 7d MIN 3 WITHIN 5d", "3,2026-01-06T00:00:00Z");
+}
+
+#[test]
+fn chains_are_told_apart_by_their_keys() {
+    let days = topics(&[(0.0, "x"), (1.0, "y"), (2.0, "x"), (3.0, "y"), (4.0, "x")]);
+    check(&days, "CHAINS SAME topic GAP 2d MIN 3 |> SELECT topic, contacts", "topic,contacts x,3");
+}
+
+#[test]
+fn three_contacts_at_one_instant() {
+    check_chains(&billing(&[1.0, 1.0, 1.0]), "CHAINS GAP 0s MIN 3", "3,2026-01-02T00:00:00Z");
+}
+
+#[test]
+fn a_span_cuts_and_a_start_does_not() {
+    // 30 and 31 March, 1 and 2 April.
+    let days = billing(&[88.0, 89.0, 90.0, 91.0]);
+    let start = "2026-03-30T00:00:00Z";
+    check_chains(&days, "DURING '2026-Q1' |> CHAINS GAP 1d MIN 2", &format!("2,{start}"));
+    check_chains(&days, "CHAINS GAP 1d MIN 2 STARTED DURING '2026-Q1'", &format!("4,{start}"));
+    check_chains(&days, "CHAINS GAP 1d MIN 2 STARTED DURING '2026-Q2'", "");
+}
+
+/// `open` at the edge: one contact, then another customer's at the right edge.
+#[test]
+fn open_chains_and_open_steps_reach_to_the_right_edge() {
+    let events = |edge: i64| {
+        let mut events = kinds("id:1", &[(0, "A")]);
+        events.extend(kinds("id:2", &[(edge, "X")]));
+        events
+    };
+    for (edge, open) in [(60, "1"), (61, "0")] {
+        check(
+            &events(edge),
+            "FUNNEL (:A) -> (:B) WITHIN 1h |> WHERE step = 1 |> SELECT open",
+            &format!("open {open}"),
+        );
+        check(
+            &events(edge),
+            "WHERE kind = 'A' |> CHAINS GAP 1h MIN 1 |> SELECT open",
+            &format!("open {}", open == "1"),
+        );
+    }
+}
+
+/// Each part of the language that is parsed but not built, with the words that
+/// its error names.
+const NOT_BUILT: &[(&str, &str)] = &[
+    ("AS OF", "AS OF '2026-01-31' |> INTERACTIONS"),
+    ("SPLIT BY", "SPLIT BY case |> INTERACTIONS"),
+    ("SESSIONS", "SESSIONS GAP 30m |> INTERACTIONS"),
+    ("FCR", "FCR SAME topic GAP 7d"),
+    ("STRICT", "FUNNEL STRICT (:A) -> (:B)"),
+    ("ANY ORDER", "FUNNEL ANY ORDER (:A), (:B)"),
+    ("COUNT ATTEMPTS", "FUNNEL (:A) -> (:B) COUNT ATTEMPTS"),
+    ("COUNT SESSIONS", "FUNNEL (:A) -> (:B) COUNT SESSIONS"),
+    ("HOLD", "FUNNEL (:A) -> (:B) HOLD case"),
+    ("ANCHOR FIRST", "FUNNEL (:A) -> (:B) ANCHOR FIRST"),
+    ("BY", "FUNNEL (:A) -> (:B) BY channel"),
+    ("BY", "FUNNEL (:A) -> (:B) BY channel AT LAST"),
+    ("TREND BY", "FUNNEL (:A) -> (:B) TREND BY month"),
+    ("SIMULTANEOUS", "FUNNEL (:A) -> (:B) SIMULTANEOUS 1s"),
+    ("CORRELATES", "FUNNEL (:A) -> (:B) |> CORRELATES"),
+    ("NEXT", "FUNNEL (:A) -[NEXT]-> (:B)"),
+    ("SAME", "FUNNEL (:A) -[SAME topic]-> (:B)"),
+    ("SAME", "FUNNEL (:A) -[<= 1d, SAME (topic, case)]-> (:B)"),
+    ("NO", "FUNNEL (:A) -[NO (:C)]-> (:B)"),
+    ("?", "FUNNEL (:A) -> (:B)? -> (:C)"),
+    ("+", "FUNNEL (:A)+ -> (:C)"),
+    ("{2,3}", "FUNNEL (:A){2,3} -> (:C)"),
+    ("|", "FUNNEL ((:A) | (:B)) -> (:C)"),
+    ("NOT", "FUNNEL (:A) -> NOT (:B) WITHIN 1h"),
+    ("MATCH", "MATCH (a:A) -[NO (:C)]-> (d:B)"),
+    ("MATCH", "MATCH (a) -[NEXT]-> (b WHERE b.score < a.score) ALL"),
+    ("PATHS", "PATHS FROM (:A) DEPTH 3 TOP 10"),
+    ("PATHS", "PATHS BETWEEN (:A) AND (:B) BY channel COLLAPSE"),
+    ("GRAPH", "GRAPH BY kind"),
+    ("GRAPH", "GRAPH BY kind CHEAPEST 'A' TO 'B'"),
+    ("PROFILE", "PROFILE CHAINS GAP 7d MIN 3"),
+    ("WHY NOT", "WHY NOT CUSTOMER 'id:1' IN (CHAINS GAP 7d MIN 3)"),
+    ("persona", "FOR persona = 'x' |> INTERACTIONS"),
+];
+
+#[test]
+fn what_is_not_built_says_so_and_where() {
+    let store = Store::of(&kinds("id:1", &[(0, "A"), (1, "B"), (2, "C")]));
+    let mut faults = Vec::new();
+    for (words, query) in NOT_BUILT {
+        match store.db().query(query) {
+            Ok(answer) => faults.push(format!("{query}\n  answered {:?}", Table::of(&answer))),
+            Err(error) => {
+                let message = error.to_string();
+                let underlined = throughline_tests::golden::underlined(&message);
+                if !message.contains("E401") || !message.contains("not supported yet: ") {
+                    faults.push(format!("{query}\n  said\n{message}"));
+                } else if !message.contains(words) || underlined.is_none() {
+                    faults.push(format!("{query}\n  does not name `{words}` with its place:\n{message}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), NOT_BUILT.len(), faults.join("\n"));
+}
+
+#[test]
+fn count_customers_is_what_a_funnel_does_anyway() {
+    let events = letters("id:1", "AB");
+    check(&events, "FUNNEL (:A) -> (:B) COUNT CUSTOMERS |> SELECT step, reached", "step,reached 1,1 2,1");
+}
