@@ -62,6 +62,7 @@ pub(crate) struct DigestSet {
 
 impl DigestSet {
     /// An empty set.
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -132,7 +133,8 @@ impl DigestSet {
     }
 
     /// How many there are, in memory and in runs.
-    pub(crate) fn len(&self) -> u64 {
+#[cfg(test)]
+        pub(crate) fn len(&self) -> u64 {
         self.metas.iter().map(|meta| meta.digests).sum::<u64>() + self.memory.len() as u64
     }
 

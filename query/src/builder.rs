@@ -81,8 +81,9 @@ impl Pipe<'_> {
         let wrong = |text: String| move |diagnostics| QueryError::Query { text, diagnostics };
         let text = crate::syntax::format(&self.statement().map_err(wrong(String::new()))?);
         let Some(db) = self.db else {
-            let detached = Diagnostic::error("E416", Span::default(), "this query was made without a database")
-                .help("begin it with `db.journeys()`");
+            let detached =
+                Diagnostic::error("E416", Span::default(), "this query was made without a database")
+                    .help("begin it with `db.journeys()`");
             return Err(wrong(text)(vec![detached]));
         };
         let statement = parse(&text).map_err(wrong(text.clone()))?;

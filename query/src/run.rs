@@ -151,8 +151,8 @@ impl Run<'_> {
         QueryError::of_limit(limit, self.text)
     }
 
-    fn env<'e>(&'e self, snapshot: &'e Snapshot, phase: &Phase) -> Env<'e> {
-        let mut env = Env::new(snapshot, self.params, phase.right_edge);
+    fn env<'e>(&'e self, snapshot: &'e Snapshot) -> Env<'e> {
+        let mut env = Env::new(snapshot, self.params);
         if let Some(bytes) = self.options.memory_bytes {
             env.rows_bytes_max = bytes;
         }
@@ -167,7 +167,7 @@ impl Run<'_> {
             let batch = self.phase(snapshot, phase, &base, &mut notes)?;
             match &phase.then {
                 Then::Answer => {
-                    let env = self.env(snapshot, phase);
+                    let env = self.env(snapshot);
                     let answer = Answer::from_batch(phase.tail.output(), &batch, &env);
                     let answer = answer.map_err(|limit| self.limit(limit))?;
                     return Ok(notes.into_iter().fold(answer, Answer::with_note));
@@ -220,7 +220,7 @@ impl Run<'_> {
     ) -> Result<RowBatch, QueryError> {
         prepare(phase, snapshot, base, &mut |plan| self.customers(snapshot, plan).map(Some))?;
         let phase = &*phase;
-        let env = self.env(snapshot, phase);
+        let env = self.env(snapshot);
         let wanted = base.restrict(phase.candidates(snapshot)?, snapshot);
         let units = units_with(snapshot, wanted.as_ref());
         let reads = phase.reads();

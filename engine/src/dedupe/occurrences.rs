@@ -268,7 +268,7 @@ impl RunWriter {
     /// Adds a record whose digest is above all before it.
     fn push(&mut self, record: Count, spill: &mut dyn Spill) -> Result<()> {
         let digest = record.digest();
-        if self.run.records % BLOCK_RECORDS as u64 == 0 {
+        if self.run.records.is_multiple_of(BLOCK_RECORDS as u64) {
             self.run.fences.push(digest);
         }
         self.run.records += 1;

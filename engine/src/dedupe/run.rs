@@ -43,6 +43,7 @@ pub(crate) struct RunMeta {
 
 impl RunMeta {
     /// Pages of all kinds: the run's page numbers are `0..all_pages()`.
+    #[cfg(test)]
     pub(crate) fn all_pages(&self) -> u32 {
         self.pages.saturating_add(self.fence_pages).saturating_add(self.filter_pages)
     }

@@ -33,8 +33,6 @@ pub(crate) struct Phase {
     pub operator: Operator,
     pub tail: Tail,
     pub then: Then,
-    /// The right edge of what it sees.
-    pub right_edge: Option<Millis>,
 }
 
 /// What becomes of the rows of a phase.
@@ -161,7 +159,7 @@ impl<'a> Planner<'a> {
         let mut stages = Vec::new();
         let mut sound = true;
         while let Some((op, rest)) = ops.split_first().filter(|_| !members) {
-            let env = Env::new(snapshot, params, right_edge);
+            let env = Env::new(snapshot, params);
             match &op.kind {
                 OpKind::During(during) => match span_of(during, right_edge, &env, &mut self.sink) {
                     Some((from, to)) => {
@@ -193,7 +191,7 @@ impl<'a> Planner<'a> {
             }
             ops = rest;
         }
-        let env = Env::new(snapshot, params, right_edge);
+        let env = Env::new(snapshot, params);
         let operator = self.operator(&mut ops, ends, right_edge, members, whole, &env);
         let mut operator = operator.filter(|_| sound)?;
         // Interactions are filtered column by column rather than as rows.
@@ -211,7 +209,7 @@ impl<'a> Planner<'a> {
         {
             interactions.one_each = true;
         }
-        self.rows(stages, operator, ops, ends, right_edge, &env)
+        self.rows(stages, operator, ops, ends, &env)
     }
 
     /// The tail of a phase, and what its rows become.
@@ -221,7 +219,6 @@ impl<'a> Planner<'a> {
         operator: Operator,
         ops: &'q [Op],
         ends: Ends,
-        right_edge: Option<Millis>,
         env: &Env,
     ) -> Option<(Phase, &'q [Op])> {
         let leaves = ops.iter().any(|op| matches!(op.kind, OpKind::SaveCohort(_) | OpKind::Journeys(_)));
@@ -231,7 +228,7 @@ impl<'a> Planner<'a> {
         let rest = ops.get(taken..).unwrap_or_default();
         let Some((op, after)) = rest.split_first() else {
             let then = if ends == Ends::Customers { Then::Customers } else { Then::Answer };
-            return Some((Phase { stages, operator, tail, then, right_edge }, rest));
+            return Some((Phase { stages, operator, tail, then }, rest));
         };
         let then = match &op.kind {
             OpKind::SaveCohort(name) => Then::Save(name.clone()),
@@ -259,7 +256,7 @@ impl<'a> Planner<'a> {
             );
             return None;
         }
-        Some((Phase { stages, operator, tail, then, right_edge }, after))
+        Some((Phase { stages, operator, tail, then }, after))
     }
 
     fn operator(

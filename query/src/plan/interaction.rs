@@ -51,9 +51,10 @@ impl Cells for InteractionRow<'_> {
 /// with the customers they stand for.
 pub(crate) fn identity_cell(block: &Block, row: usize) -> Cell {
     match block.column(AttrId::IDENTITY) {
-        Some(Column::Int { values, .. }) => {
-            values.get(row).and_then(|&ordinal| u32::try_from(ordinal).ok()).map_or(Cell::Null, Cell::Customer)
-        }
+        Some(Column::Int { values, .. }) => values
+            .get(row)
+            .and_then(|&ordinal| u32::try_from(ordinal).ok())
+            .map_or(Cell::Null, Cell::Customer),
         _ => Cell::Null,
     }
 }
@@ -112,7 +113,11 @@ impl Scope for InteractionScope<'_> {
     fn known_names(&self) -> Vec<String> {
         let own =
             self.schema.attributes().iter().filter(|attribute| attribute.subject == Subject::Interaction);
-        ["customer", "identity", "at"].map(str::to_owned).into_iter().chain(own.map(|own| own.name.clone())).collect()
+        ["customer", "identity", "at"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(own.map(|own| own.name.clone()))
+            .collect()
     }
 }
 

@@ -36,7 +36,8 @@ impl InteractionsOperator {
         operator.column("at", RowType::Time, Field::At, None);
         for attribute in env.snapshot.schema().attributes() {
             // An attribute called so gives way to the interaction's own.
-            let taken = ["customer", "identity", "at"].iter().any(|own| attribute.name.eq_ignore_ascii_case(own));
+            let taken =
+                ["customer", "identity", "at"].iter().any(|own| attribute.name.eq_ignore_ascii_case(own));
             if attribute.subject == Subject::Interaction && !taken {
                 let ty = if attribute.ty == AttrType::Bool { RowType::Bool } else { row_type(attribute.ty) };
                 operator.column(&attribute.name, ty, Field::Value(attribute.id), symbols_of(attribute));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use throughline_engine::{AttrId, Column, CustomerOrdinal, Error, Identity, Millis, Schema, Snapshot};
+use throughline_engine::{AttrId, Column, CustomerOrdinal, Error, Identity, Schema, Snapshot};
 
 use crate::diagnostics::Diagnostic;
 use crate::syntax::ast::Span;
@@ -119,8 +119,6 @@ pub(crate) struct Env<'a> {
     pub snapshot: &'a dyn Names,
     /// Values of `$name`.
     pub params: &'a Params,
-    /// The right edge of what the query sees.
-    pub right_edge: Option<Millis>,
     /// Bytes that held rows may take.
     pub rows_bytes_max: u64,
     held: AtomicU64,
@@ -131,11 +129,10 @@ pub(crate) struct Env<'a> {
 
 impl<'a> Env<'a> {
     /// An environment in which nothing has happened yet.
-    pub(crate) fn new(snapshot: &'a dyn Names, params: &'a Params, right_edge: Option<Millis>) -> Self {
+    pub(crate) fn new(snapshot: &'a dyn Names, params: &'a Params) -> Self {
         Self {
             snapshot,
             params,
-            right_edge,
             rows_bytes_max: ROWS_BYTES_MAX_DEFAULT,
             held: AtomicU64::new(0),
             overflow: AtomicU64::new(u64::MAX),

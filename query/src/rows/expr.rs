@@ -84,8 +84,6 @@ pub(crate) enum Shape<'a> {
     Compare { slot: usize, op: BinaryOp, constant: &'a Cell },
     /// `column IN (constants)`, none of them NULL.
     InSet { slot: usize, cells: &'a [Cell] },
-    /// `column IS [NOT] NULL`
-    IsNull { slot: usize, negated: bool },
     /// The same for every row.
     Constant(&'a Cell),
     /// Anything else. Where [`Typed::slots`] is one column, evaluating it once
@@ -171,13 +169,7 @@ impl Typed {
             Node::Constant(cell) => Shape::Constant(cell),
             Node::And(a, b) => Shape::And(a, b),
             Node::Or(a, b) => Shape::Or(a, b),
-            Node::Not(x) => match &x.node {
-                Node::IsNull(value) => match value.node {
-                    Node::Slot(slot) => Shape::IsNull { slot, negated: true },
-                    _ => Shape::Not(x),
-                },
-                _ => Shape::Not(x),
-            },
+            Node::Not(x) => Shape::Not(x),
             Node::Compare(op, a, b) => match (&a.node, &b.node) {
                 (Node::Slot(slot), Node::Constant(constant)) if !constant.is_null() => {
                     Shape::Compare { slot: *slot, op: *op, constant }
@@ -186,10 +178,6 @@ impl Typed {
             },
             Node::InSet { value, cells, with_null: false } => match value.node {
                 Node::Slot(slot) => Shape::InSet { slot, cells },
-                _ => Shape::Other,
-            },
-            Node::IsNull(value) => match value.node {
-                Node::Slot(slot) => Shape::IsNull { slot, negated: false },
                 _ => Shape::Other,
             },
             _ => Shape::Other,

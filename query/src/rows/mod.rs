@@ -32,11 +32,11 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
-pub(crate) use compile::{Column, Scope, compile, compile_predicate, unknown_column, unknown_value};
-pub(crate) use env::{Env, Names, QueryLimit};
+pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column};
+pub(crate) use env::{Env, QueryLimit};
 pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
-pub(crate) use literal::{count_of, duration_of, from_value, instant_of, int_of, literal, text_of};
+pub(crate) use literal::{count_of, duration_of, instant_of, text_of};
 pub(crate) use quantile::around;
 pub(crate) use tail::{Partial, Tail};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use throughline_engine::{AttrId, AttrType, Column, CustomerOrdinal, Error, Role, Schema, Subject};
 
 use super::env::{Env, Names};
-use super::{Cell, RowColumn, RowSchema, RowType, Tail, Typed, compile};
+use super::{Cell, RowColumn, RowSchema, RowType, Tail, Typed};
 use crate::diagnostics::Diagnostic;
 use crate::syntax::ast::{Expr, Op, OpKind, Statement};
 
@@ -147,5 +147,5 @@ pub(super) fn shown(cell: &Cell, env: &Env) -> String {
 /// Compiles over the columns of [`schema`].
 pub(super) fn typed(text: &str, env: &Env, sample: &Sample, sink: &mut Vec<Diagnostic>) -> Option<Typed> {
     let (schema, attrs) = (schema(), attrs(sample));
-    compile(&expr(text), &super::tail::RowScope { schema: &schema, attrs: &attrs, env }, env, sink)
+    super::compile::compile(&expr(text), &super::tail::RowScope { schema: &schema, attrs: &attrs, env }, env, sink)
 }

@@ -33,7 +33,6 @@ pub(crate) struct Tail {
     /// How many columns go into each stage, and how many come out of the last.
     widths: Vec<usize>,
     output: RowSchema,
-    output_attrs: Vec<Option<AttrId>>,
     want_sets: bool,
 }
 
@@ -194,7 +193,7 @@ impl Tail {
             .position(|stage| !matches!(stage, Stage::Where(_) | Stage::Project(_)))
             .unwrap_or(stages.len());
         widths.push(schema.columns.len());
-        let mut tail = Self { stages, blocking, widths, output: schema, output_attrs: attrs, want_sets };
+        let mut tail = Self { stages, blocking, widths, output: schema, want_sets };
         tail.drop_unread();
         Some((tail, taken))
     }
@@ -243,11 +242,6 @@ impl Tail {
     /// The columns that come out.
     pub(crate) fn output(&self) -> &RowSchema {
         &self.output
-    }
-
-    /// The symbol attributes of the columns that come out.
-    pub(crate) fn output_attrs(&self) -> &[Option<AttrId>] {
-        &self.output_attrs
     }
 
     /// An empty state for one unit of work.

@@ -82,7 +82,7 @@ const ROWS: [Made; 6] = [
 
 fn answer(text: &str) -> (Vec<String>, Vec<String>) {
     let (sample, params) = (Sample::new(), Params::new());
-    let env = Env::new(&sample, &params, None);
+    let env = Env::new(&sample, &params);
     match tail(text, false, &env, &sample) {
         Ok(tail) => {
             let rows = run(&tail, &[vec![&ROWS]], &sample, &env);
@@ -222,7 +222,7 @@ fn errors() {
 #[test]
 fn what_is_needed() {
     let (sample, params) = (Sample::new(), Params::new());
-    let env = Env::new(&sample, &params, None);
+    let env = Env::new(&sample, &params);
     let check = |text: &str, expected: &str, sets: bool, members: bool| {
         let tail = tail(text, false, &env, &sample).expect("compiles");
         let names: Vec<String> = schema().columns.into_iter().map(|column| column.name).collect();
@@ -251,7 +251,7 @@ fn what_is_needed() {
 fn too_many_bytes_stop_it() {
     let (sample, params) = (Sample::new(), Params::new());
     let check = |text: &str, limit: u64, stopped: bool| {
-        let mut env = Env::new(&sample, &params, None);
+        let mut env = Env::new(&sample, &params);
         env.rows_bytes_max = limit;
         let tail = tail(text, false, &env, &sample).expect("compiles");
         let rows: Vec<Made> = ROWS.iter().cycle().take(60_000).copied().collect();
@@ -321,7 +321,7 @@ proptest! {
         batches in prop::collection::vec(1..6_usize, 1..4),
     ) {
         let (sample, params) = (Sample::new(), Params::new());
-        let env = Env::new(&sample, &params, None);
+        let env = Env::new(&sample, &params);
         for text in TEXTS {
             let tail = tail(text, true, &env, &sample).expect("compiles");
             let whole = run(&tail, &[vec![&rows]], &sample, &env).expect("runs");
@@ -346,7 +346,7 @@ proptest! {
     #[test]
     fn a_count_and_the_customers_behind_it_agree(rows in prop::collection::vec(made(), 0..40)) {
         let (sample, params) = (Sample::new(), Params::new());
-        let env = Env::new(&sample, &params, None);
+        let env = Env::new(&sample, &params);
         let text = "WHERE open |> AGGREGATE count(DISTINCT customer) AS c GROUP BY channel";
         let tail = tail(text, true, &env, &sample).expect("compiles");
         let found = run(&tail, &[vec![&rows]], &sample, &env).expect("runs");
