@@ -113,11 +113,13 @@ pub(crate) fn take_frame(
         records::COHORT => state.set_cohort(cohort_record(body, what)?)?,
         records::INTERACTIONS => {
             let frame = FrameRows::decode(body, what)?;
+            state.rows += frame.len() as u64;
             remember(state, &frame, DOMAIN_INTERACTIONS, keys)?;
             return state.names.number_rows(frame, commit, what).map(Some);
         }
         records::CUSTOMERS => {
             let frame = FrameRows::decode(body, what)?;
+            state.rows += frame.len() as u64;
             remember(state, &frame, DOMAIN_CUSTOMERS, keys)?;
             let rows = state.names.number_rows(frame, commit, what)?;
             state.add_customers(rows)?;

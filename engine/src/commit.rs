@@ -11,7 +11,6 @@ use parking_lot::Mutex;
 use crate::absorb::{Keys, absorb, take_frame};
 use crate::batch::{Batch, Interaction, check_time};
 use crate::chunks::Chunks;
-use crate::db::{Commit, Options};
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -19,12 +18,24 @@ use crate::history::{FrameHeader, History, Position};
 use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::model::Identity;
+use crate::options::Options;
 use crate::records::{self, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State};
 
 /// So much text is kept in memory however little memory there is.
 const TAIL_TEXT_BYTES_MIN: usize = 1 << 20;
+
+/// An acknowledged commit: durable when it is returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its number.
+    pub number: u64,
+    /// Interactions added.
+    pub added: u64,
+    /// Interactions left out because their event id was known.
+    pub duplicates: u64,
+}
 
 /// What waits to be committed.
 pub(crate) struct Ticket {
@@ -79,6 +90,8 @@ pub(crate) struct Writer {
     pub store_id: [u8; 16],
     /// Commits given out so far, synced or not.
     pub last_commit: u64,
+    /// Rows in the history, synced or not: the sequence of the next row without one.
+    pub rows: u64,
     /// Why nothing more is written, once a write failed.
     pub poisoned: Option<String>,
     /// End of what is known to be durable.
@@ -182,7 +195,7 @@ impl Writer {
             Work::Append(interactions) => {
                 let (batch, declared) = self.batch(&interactions, schema)?;
                 self.state.names.check_room(batch.identities.strings())?;
-                let mut frame = FrameRows::from_batch(batch, number << 20);
+                let mut frame = FrameRows::from_batch(batch);
                 keys = self.state.keys(&frame, DOMAIN_INTERACTIONS);
                 let keep = self.keep(&keys, keys_written)?;
                 duplicates = keep.iter().filter(|keep| !**keep).count() as u64;
@@ -191,6 +204,7 @@ impl Writer {
                     keys =
                         keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
                 }
+                frame.number_from(self.rows);
                 added = frame.len() as u64;
                 rows = frame.len() as u32;
                 if added == 0 {
@@ -223,6 +237,7 @@ impl Writer {
             *schema = Arc::new(declared);
         }
         self.last_commit = number;
+        self.rows += u64::from(rows);
         keys_written.extend(keys.iter().flatten());
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),

@@ -4,12 +4,13 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use crate::absorb::{Keys, SCRATCH, absorb};
 use crate::batch::Interaction;
 pub use crate::check::CheckReport;
+pub use crate::commit::Commit;
 use crate::commit::{Ticket, Writer, load_graph, now_ms, rebuilt};
 use crate::disk::{Disk, How, Lock, OsDisk};
 use crate::error::{Error, Result};
@@ -18,50 +19,10 @@ use crate::history::{History, Position};
 use crate::import::Import;
 use crate::limits::TIME_MIN_MS;
 use crate::model::Millis;
+pub use crate::options::Options;
 use crate::records::{self, CohortRecord, FINAL};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Shown, Snapshot};
 use crate::state::bitmap_bytes;
-
-/// How a store is opened.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Make the store where there is none. Default true.
-    pub create: bool,
-    /// Refuse everything that changes the store. Default false. The store is
-    /// still locked, and a graph that was lost is still made again.
-    pub read_only: bool,
-    /// Memory that importing, rebuilding and the page cache may use, in bytes.
-    /// Default 512 MB.
-    pub memory_bytes: usize,
-    /// Milliseconds after now that a time may lie. Default one day.
-    pub horizon_ms: i64,
-    /// Interactions kept in memory before they are sealed into the graph; more at once are
-    /// sorted outside memory. Default `limits::TAIL_INTERACTIONS_MAX`.
-    pub tail_interactions: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            create: true,
-            read_only: false,
-            memory_bytes: 512 << 20,
-            horizon_ms: crate::limits::HORIZON_MS_DEFAULT,
-            tail_interactions: crate::limits::TAIL_INTERACTIONS_MAX,
-        }
-    }
-}
-
-/// An acknowledged commit: durable when it is returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Commit {
-    /// Its number.
-    pub number: u64,
-    /// Interactions added.
-    pub added: u64,
-    /// Interactions left out because their event id was known.
-    pub duplicates: u64,
-}
 
 /// Sizes on disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,7 +48,7 @@ pub struct Info {
 pub struct Db {
     writer: Mutex<Writer>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
-    current: RwLock<Snapshot>,
+    shown: Shown,
     options: Options,
     _lock: Box<dyn Lock>,
 }
@@ -143,7 +104,7 @@ impl Db {
         Ok(Self {
             writer: Mutex::new(writer),
             waiting: Mutex::default(),
-            current: RwLock::new(snapshot),
+            shown: Shown::new(snapshot),
             options,
             _lock: lock,
         })
@@ -151,7 +112,7 @@ impl Db {
 
     /// The store as the last commit left it.
     pub fn snapshot(&self) -> Snapshot {
-        self.current.read().clone()
+        self.shown.get()
     }
 
     /// The times that are taken now: 1900 to the horizon.
@@ -186,22 +147,15 @@ impl Db {
         let tickets = std::mem::take(&mut *self.waiting.lock());
         let changed = writer.commit_all(tickets);
         if changed {
-            self.show(&writer);
+            self.shown.show(&writer.state);
             // What was acknowledged is durable; a seal that fails poisons the handle for later.
             if writer.seal_if_full().is_ok() {
-                self.show(&writer);
+                self.shown.show(&writer.state);
             }
         }
         ticket
             .take_answer()
             .unwrap_or_else(|| Err(Error::Poisoned("a commit was left without an answer".into())))
-    }
-
-    pub(crate) fn show(&self, writer: &Writer) {
-        let now = Snapshot::of(&writer.state);
-        let before = std::mem::replace(&mut *self.current.write(), now);
-        // Its end may close a graph, for which no reader should wait.
-        drop(before);
     }
 
     /// Begins a bulk import. `source` is recorded with it (a file name).
@@ -211,7 +165,7 @@ impl Db {
     /// As [`Db::append`].
     pub fn import(&self, source: &str) -> Result<Import<'_>> {
         self.check_may_write()?;
-        Import::begin(self, self.writer.lock(), source)
+        Import::begin(&self.shown, self.writer.lock(), source)
     }
 
     /// Saves a set of customers under a name, replacing one of that name.
@@ -237,7 +191,7 @@ impl Db {
         let mut writer = self.writer.lock();
         // What a failed seal leaves is not shown.
         writer.seal()?;
-        self.show(&writer);
+        self.shown.show(&writer.state);
         Ok(())
     }
 
@@ -248,7 +202,7 @@ impl Db {
     pub fn rebuild(&self) -> Result<()> {
         let mut writer = self.writer.lock();
         writer.rebuild()?;
-        self.show(&writer);
+        self.shown.show(&writer.state);
         Ok(())
     }
 
@@ -382,6 +336,7 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
     };
     let writer = Writer {
         last_commit: state.commit,
+        rows: state.rows,
         acknowledged: end,
         store_id: head.store_id,
         options: options.clone(),

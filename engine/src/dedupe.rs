@@ -133,8 +133,8 @@ impl DigestSet {
     }
 
     /// How many there are, in memory and in runs.
-#[cfg(test)]
-        pub(crate) fn len(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> u64 {
         self.metas.iter().map(|meta| meta.digests).sum::<u64>() + self.memory.len() as u64
     }
 

@@ -8,13 +8,13 @@ use crate::absorb::{Keys, absorb};
 use crate::batch::{Batch, check_time};
 use crate::block::Block;
 use crate::commit::{Writer, check_frames, now_ms};
-use crate::db::Db;
 use crate::dedupe::{Occurrences, Spill};
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
 use crate::history::{FrameHeader, Position};
 use crate::records::{self, FINAL, FrameRows, Source};
 use crate::schema::{AttrId, AttrType, Role, Schema, Subject};
+use crate::snapshot::Shown;
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS};
 
 /// Distinct rows whose number of occurrences is kept in memory.
@@ -41,7 +41,7 @@ pub struct ImportReport {
 /// nothing remains of it when it is dropped before. No other write to the
 /// store runs beside it.
 pub struct Import<'db> {
-    db: &'db Db,
+    shown: &'db Shown,
     writer: MutexGuard<'db, Writer>,
     source: String,
     start: Position,
@@ -50,8 +50,6 @@ pub struct Import<'db> {
     before: Schema,
     customers_before: Option<Arc<Block>>,
     declared: bool,
-    /// Rows seen, which number those that come without a sequence.
-    rows: u64,
     occurrences: [Occurrences; 2],
     spill: Scratch,
     added: u64,
@@ -69,21 +67,24 @@ impl std::fmt::Debug for Import<'_> {
 }
 
 impl<'db> Import<'db> {
-    pub(crate) fn begin(db: &'db Db, mut writer: MutexGuard<'db, Writer>, source: &str) -> Result<Self> {
+    pub(crate) fn begin(
+        shown: &'db Shown,
+        mut writer: MutexGuard<'db, Writer>,
+        source: &str,
+    ) -> Result<Self> {
         writer.check_writable()?;
         // Keys remembered from here on can then be forgotten as a whole.
         writer.seal()?;
-        db.show(&writer);
+        shown.show(&writer.state);
         let spill = Scratch { disk: Arc::clone(&writer.disk), file: None, len: 0 };
         Ok(Self {
-            db,
+            shown,
             source: source.to_owned(),
             start: writer.history.end(),
             commit: writer.last_commit + 1,
             before: Schema::clone(&writer.state.names.schema),
             customers_before: writer.state.customers.clone(),
             declared: false,
-            rows: 0,
             occurrences: [Occurrences::new(OCCURRENCES_IN_MEMORY), Occurrences::new(OCCURRENCES_IN_MEMORY)],
             spill,
             added: 0,
@@ -149,8 +150,7 @@ impl<'db> Import<'db> {
             check_time(time, latest)?;
         }
         let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
-        let mut frame = FrameRows::from_batch(batch, (self.commit << 20) + self.rows);
-        self.rows += frame.len() as u64;
+        let mut frame = FrameRows::from_batch(batch);
         if by_content.contains(&true) {
             let digests = self.writer.state.frame_digests(&frame);
             let asked: Vec<u128> = digests
@@ -176,12 +176,13 @@ impl<'db> Import<'db> {
         if duplicates == frame.len() {
             return Ok(duplicates as u64);
         }
-        let (frame, keys) = if duplicates == 0 {
+        let (mut frame, keys) = if duplicates == 0 {
             (frame, keys)
         } else {
             let keys = keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
             (frame.filtered(&keep), keys)
         };
+        frame.number_from(self.writer.rows + self.added);
         let frames = [(kind, frame.encode()?)];
         check_frames(&frames)?;
         let [(_, body)] = frames;
@@ -239,6 +240,7 @@ impl<'db> Import<'db> {
         let end = self.writer.history.end();
         self.writer.acknowledged = end;
         self.writer.last_commit = self.commit;
+        self.writer.rows += self.added;
         // The names were declared as rows came; the history is read from the schema before them.
         self.undeclare();
         let disk = Arc::clone(&self.writer.disk);
@@ -252,7 +254,7 @@ impl<'db> Import<'db> {
             self.writer.poisoned = Some(why.clone());
             return Err(Error::Poisoned(why));
         }
-        self.db.show(&self.writer);
+        self.shown.show(&self.writer.state);
         Ok(self.report())
     }
 

@@ -35,6 +35,7 @@ mod digest;
 mod head;
 mod manifest;
 mod names;
+mod options;
 mod order;
 mod records;
 mod span;

@@ -10,8 +10,6 @@ pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 256;
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Most interactions in one appended batch.
 pub const BATCH_INTERACTIONS_MAX: usize = 1 << 20;
-/// Most distinct values of a symbol attribute; past it the attribute becomes an id.
-pub const SYMBOLS_MAX: usize = 1 << 20;
 /// Customers in a range: one roaring container.
 pub const RANGE_CUSTOMERS: u32 = 1 << 16;
 /// A base segment is closed once it holds this many interactions.

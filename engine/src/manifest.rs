@@ -86,6 +86,8 @@ pub(crate) struct Manifest {
     pub next_chunk: u64,
     pub schema: Schema,
     pub interactions: u64,
+    /// Rows in the history that this covers, customers' included.
+    pub rows: u64,
     /// Customers with an interaction, a roaring bitmap in its portable format.
     pub present: Blob,
     pub ranges: Vec<Range>,
@@ -117,6 +119,7 @@ impl Manifest {
             next_chunk: 1,
             schema: Schema::new(),
             interactions: 0,
+            rows: 0,
             present: Blob::default(),
             ranges: Vec::new(),
             symbols: Vec::new(),

@@ -87,6 +87,8 @@ pub(crate) struct FrameRows {
     pub identity_codes: Vec<u32>,
     pub times: Vec<i64>,
     pub sequences: Vec<i64>,
+    /// Which rows have no sequence yet; not stored, and empty once all have one.
+    pub unnumbered: Vec<bool>,
     /// `None` where no row is checked by its content.
     pub occurrences: Option<Vec<i64>>,
     /// Ascending by attribute; never [`Column::Symbol`].
@@ -98,17 +100,13 @@ impl FrameRows {
         self.times.len()
     }
 
-    /// The rows of a batch. A row without a sequence gets 0 where it has an
-    /// event id and `first_sequence` + its place where it has none.
-    pub(crate) fn from_batch(batch: Batch, first_sequence: u64) -> Self {
+    /// The rows of a batch. A row without a sequence has 0, and is numbered by
+    /// [`FrameRows::number_from`] where it has no event id either.
+    pub(crate) fn from_batch(batch: Batch) -> Self {
         let rows = batch.len();
-        let sequences = (0..rows)
-            .map(|row| match batch.sequences.get(row).copied().flatten() {
-                Some(sequence) => sequence as i64,
-                None if batch.has_event_id(row) => 0,
-                None => (first_sequence + row as u64) as i64,
-            })
-            .collect();
+        let given = |row: usize| batch.sequences.get(row).copied().flatten();
+        let unnumbered = (0..rows).map(|row| given(row).is_none() && !batch.has_event_id(row)).collect();
+        let sequences = (0..rows).map(|row| given(row).unwrap_or(0) as i64).collect();
         let columns = batch
             .columns
             .into_iter()
@@ -120,8 +118,20 @@ impl FrameRows {
             identity_codes: batch.identity_codes,
             times: batch.times,
             sequences,
+            unnumbered,
             occurrences: None,
             columns,
+        }
+    }
+
+    /// Gives sequences to the rows that are to be told by the order of recording:
+    /// `first` + the row's place. `first` counts the rows recorded before.
+    pub(crate) fn number_from(&mut self, first: u64) {
+        let unnumbered = std::mem::take(&mut self.unnumbered);
+        for (place, (sequence, unnumbered)) in (first..).zip(self.sequences.iter_mut().zip(unnumbered)) {
+            if unnumbered {
+                *sequence = place as i64;
+            }
         }
     }
 
@@ -136,6 +146,7 @@ impl FrameRows {
             identity_codes: codes.into_iter().map(|code| code.saturating_sub(1)).collect(),
             times: pick(&self.times, keep),
             sequences: pick(&self.sequences, keep),
+            unnumbered: pick(&self.unnumbered, keep),
             occurrences: self.occurrences.as_ref().map(|values| pick(values, keep)),
             columns: self
                 .columns
@@ -338,7 +349,8 @@ mod tests {
 
     #[test]
     fn a_frame_reads_back() {
-        let rows = FrameRows { occurrences: Some(vec![0, 1, -1]), ..FrameRows::from_batch(batch(), 100) };
+        let mut rows = FrameRows { occurrences: Some(vec![0, 1, -1]), ..FrameRows::from_batch(batch()) };
+        rows.number_from(100);
         assert_eq!(rows.sequences, [100, 101, 0]);
         let bytes = rows.encode().expect("encodes");
         assert_eq!(FrameRows::decode(&bytes, "frame").expect("decodes"), rows);
@@ -349,7 +361,7 @@ mod tests {
 
     #[test]
     fn filtering_drops_unused_entries() {
-        let rows = FrameRows::from_batch(batch(), 0).filtered(&[false, true, true]);
+        let rows = FrameRows::from_batch(batch()).filtered(&[false, true, true]);
         assert_eq!(rows.identities.iter().collect::<Vec<_>>(), ["crm:2", "crm:1"]);
         assert_eq!(rows.identity_codes, [0, 1]);
         let Some((_, Column::Str { codes, dictionary })) = rows.columns.first() else {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 use crate::block::Block;
@@ -48,6 +49,27 @@ pub struct Snapshot {
     units: Arc<[Unit]>,
     commit: u64,
     interactions: u64,
+}
+
+/// The snapshot that readers get: the last commit's.
+pub(crate) struct Shown(RwLock<Snapshot>);
+
+impl Shown {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self(RwLock::new(snapshot))
+    }
+
+    pub(crate) fn get(&self) -> Snapshot {
+        self.0.read().clone()
+    }
+
+    /// Shows what the writer has now.
+    pub(crate) fn show(&self, state: &State) {
+        let now = Snapshot::of(state);
+        let before = std::mem::replace(&mut *self.0.write(), now);
+        // Its end may close a graph, for which no reader should wait.
+        drop(before);
+    }
 }
 
 impl Snapshot {

@@ -113,6 +113,8 @@ pub(crate) struct State {
     pub seen: Seen,
     pub store_key: u64,
     pub commit: u64,
+    /// Rows in the history that this state reflects, customers' included.
+    pub rows: u64,
     /// Where the history ends that this state reflects.
     pub end: Position,
     next_chunk: u64,
@@ -164,6 +166,7 @@ impl State {
             store_key: number(half) ^ number(other).rotate_left(32),
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
+            rows: manifest.rows,
             end: manifest.covered,
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
@@ -427,6 +430,7 @@ impl State {
             (None, _) => None,
         };
         manifest.commit = self.commit;
+        manifest.rows = self.rows;
         manifest.covered = self.end;
         manifest.next_chunk = out.next();
 

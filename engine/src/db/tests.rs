@@ -166,12 +166,11 @@ struct Model {
 impl Model {
     fn append(&mut self, events: &[Event]) {
         let before = self.stored.len();
-        for (place, event) in events.iter().enumerate() {
+        for event in events {
             if event.event_id.is_some_and(|id| !self.event_ids.insert(id)) {
                 continue;
             }
-            let sequence =
-                if event.event_id.is_some() { 0 } else { ((self.commits + 1) << 20) + place as u64 };
+            let sequence = if event.event_id.is_some() { 0 } else { self.stored.len() as u64 };
             self.stored.push((
                 i64::from(event.time),
                 sequence,

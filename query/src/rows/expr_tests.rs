@@ -230,7 +230,7 @@ fn shapes() {
             Shape::Not(_) => "not".into(),
             Shape::Compare { slot, op, constant } => format!("{slot} {op:?} {}", shown(constant, &env)),
             Shape::InSet { slot, cells } => format!("{slot} in {}", cells.len()),
-                        Shape::Constant(cell) => shown(cell, &env),
+            Shape::Constant(cell) => shown(cell, &env),
             Shape::Other => format!("other {:?}", typed.slots()),
         };
         assert_eq!(found, expected, "{text}");

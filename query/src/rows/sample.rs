@@ -147,5 +147,10 @@ pub(super) fn shown(cell: &Cell, env: &Env) -> String {
 /// Compiles over the columns of [`schema`].
 pub(super) fn typed(text: &str, env: &Env, sample: &Sample, sink: &mut Vec<Diagnostic>) -> Option<Typed> {
     let (schema, attrs) = (schema(), attrs(sample));
-    super::compile::compile(&expr(text), &super::tail::RowScope { schema: &schema, attrs: &attrs, env }, env, sink)
+    super::compile::compile(
+        &expr(text),
+        &super::tail::RowScope { schema: &schema, attrs: &attrs, env },
+        env,
+        sink,
+    )
 }

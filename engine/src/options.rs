@@ -1,0 +1,31 @@
+//! How a store is opened.
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Make the store where there is none. Default true.
+    pub create: bool,
+    /// Refuse everything that changes the store. Default false. The store is
+    /// still locked, and a graph that was lost is still made again.
+    pub read_only: bool,
+    /// Memory that importing, rebuilding and the page cache may use, in bytes.
+    /// Default 512 MB.
+    pub memory_bytes: usize,
+    /// Milliseconds after now that a time may lie. Default one day.
+    pub horizon_ms: i64,
+    /// Interactions kept in memory before they are sealed into the graph; more at once are
+    /// sorted outside memory. Default `limits::TAIL_INTERACTIONS_MAX`.
+    pub tail_interactions: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            create: true,
+            read_only: false,
+            memory_bytes: 512 << 20,
+            horizon_ms: crate::limits::HORIZON_MS_DEFAULT,
+            tail_interactions: crate::limits::TAIL_INTERACTIONS_MAX,
+        }
+    }
+}
