@@ -36,3 +36,8 @@ pub use rows::{RowColumn, RowSchema, RowType};
 pub use run::{QueryOptions, execute, execute_with};
 pub use syntax::parse;
 pub use value::{Params, Value};
+
+/// The README's example, compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -15,10 +15,10 @@ use crate::error::QueryError;
 use crate::explain;
 use crate::kernels::funnel::Matcher;
 use crate::limits::THREADS_MAX;
-use crate::plan::compile::{Ends, Operator, Phase, Plan, Planner, Stage, Then};
+use crate::plan::compile::{Ends, Operator, Phase, Plan, Planner, Then};
 use crate::plan::flow::Flow;
 use crate::plan::funnel::FunnelCounts;
-use crate::plan::index::SCAN_FROM_ONE_IN;
+use crate::plan::index::{scans, units_with};
 use crate::plan::map::MapCells;
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
@@ -218,7 +218,8 @@ impl Run<'_> {
         base: &Base,
         notes: &mut Vec<String>,
     ) -> Result<RowBatch, QueryError> {
-        prepare(phase, snapshot, base, &mut |plan| self.customers(snapshot, plan).map(Some))?;
+        let whole = !matches!(base, Base::Parts(_));
+        phase.prepare(snapshot, whole, &mut |plan| self.customers(snapshot, plan).map(Some))?;
         let phase = &*phase;
         let env = self.env(snapshot);
         let wanted = base.restrict(phase.candidates(snapshot)?, snapshot);
@@ -326,27 +327,6 @@ impl Run<'_> {
     }
 }
 
-/// Asks the index for what it knows exactly; queries inside predicates are not run.
-pub(crate) fn prepare_all(phase: &mut Phase, snapshot: &Snapshot) -> Result<(), QueryError> {
-    prepare(phase, snapshot, &Base::All, &mut |_| Ok(None))
-}
-
-fn prepare(
-    phase: &mut Phase,
-    snapshot: &Snapshot,
-    base: &Base,
-    run: &mut dyn FnMut(&mut Plan) -> Result<Option<RoaringBitmap>, QueryError>,
-) -> Result<(), QueryError> {
-    let mut whole = !matches!(base, Base::Parts(_));
-    for stage in &mut phase.stages {
-        match stage {
-            Stage::During(..) | Stage::Where(_) => whole = false,
-            Stage::For(customers) => customers.prepare(snapshot, whole, run)?,
-        }
-    }
-    Ok(())
-}
-
 impl Base {
     /// The customers to look at: those of the base who are candidates, unless
     /// so many are candidates that all are read. `None` for all.
@@ -362,20 +342,6 @@ impl Base {
             (own, candidates) => own.or(candidates),
         }
     }
-}
-
-/// Whether so many qualify that all are read.
-pub(crate) fn scans(candidates: &RoaringBitmap, snapshot: &Snapshot) -> bool {
-    candidates.len().saturating_mul(SCAN_FROM_ONE_IN) > snapshot.customers()
-}
-
-/// The units that hold any of the wanted customers.
-pub(crate) fn units_with(snapshot: &Snapshot, wanted: Option<&RoaringBitmap>) -> Vec<usize> {
-    let holds = |unit: &throughline_engine::Unit| {
-        wanted.is_none_or(|wanted| wanted.range_cardinality(unit.first..=unit.last) > 0)
-    };
-    let units = snapshot.units().iter().enumerate();
-    units.filter(|(_, unit)| holds(unit)).map(|(place, _)| place).collect()
 }
 
 fn flow_of(

@@ -14,6 +14,7 @@ use super::predicate::{attributes, holds};
 use super::spans::span_of;
 use super::unsupported::{self, not_yet};
 use crate::diagnostics::{Diagnostic, Severity};
+use crate::error::QueryError;
 use crate::rows::{Env, RowSchema, Tail, Typed, compile_predicate};
 use crate::syntax::ast::{Name, Op, OpKind, Part, Query, Span};
 use crate::value::Params;
@@ -33,6 +34,25 @@ pub(crate) struct Phase {
     pub operator: Operator,
     pub tail: Tail,
     pub then: Then,
+}
+
+impl Phase {
+    /// Asks the index for what it knows, where `whole` journeys begin the
+    /// phase, and `run` for the customers behind queries inside predicates.
+    pub(crate) fn prepare(
+        &mut self,
+        snapshot: &Snapshot,
+        mut whole: bool,
+        run: &mut dyn FnMut(&mut Plan) -> Result<Option<RoaringBitmap>, QueryError>,
+    ) -> Result<(), QueryError> {
+        for stage in &mut self.stages {
+            match stage {
+                Stage::During(..) | Stage::Where(_) => whole = false,
+                Stage::For(customers) => customers.prepare(snapshot, whole, run)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What becomes of the rows of a phase.

@@ -1,7 +1,7 @@
 //! What the bitmap index knows: exactly, or as candidates that are read then.
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Result, Snapshot};
+use throughline_engine::{AttrId, Result, Snapshot, Unit};
 
 use super::interaction::attribute;
 use super::steps::StepFilter;
@@ -13,7 +13,20 @@ const COUNTED: usize = 3;
 
 /// Where more than one in so many customers qualifies, all are read: skipping
 /// single customers inside a unit saves little.
-pub(crate) const SCAN_FROM_ONE_IN: u64 = 3;
+const SCAN_FROM_ONE_IN: u64 = 3;
+
+/// Whether so many qualify that all are read.
+pub(crate) fn scans(candidates: &RoaringBitmap, snapshot: &Snapshot) -> bool {
+    candidates.len().saturating_mul(SCAN_FROM_ONE_IN) > snapshot.customers()
+}
+
+/// The units that hold any of the wanted customers.
+pub(crate) fn units_with(snapshot: &Snapshot, wanted: Option<&RoaringBitmap>) -> Vec<usize> {
+    let holds =
+        |unit: &Unit| wanted.is_none_or(|wanted| wanted.range_cardinality(unit.first..=unit.last) > 0);
+    let units = snapshot.units().iter().enumerate();
+    units.filter(|(_, unit)| holds(unit)).map(|(place, _)| place).collect()
+}
 
 /// Exactly the customers with at least so many interactions that satisfy the
 /// filter; `None` where the index cannot tell.
