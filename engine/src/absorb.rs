@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::block::{Block, text_bytes};
-use crate::db::Options;
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
 use crate::history::{History, Position};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::merge::{Rows, concat_rows, select_customers};
 use crate::model::CustomerOrdinal;
+use crate::options::Options;
 use crate::order::sort;
 use crate::records::{self, FrameRows};
 use crate::schema::AttrId;

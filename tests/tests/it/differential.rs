@@ -47,8 +47,6 @@ struct History {
     events: Vec<Event>,
     /// Whether the events carry their sequences.
     sequenced: bool,
-    /// Whether they carry event ids.
-    named: bool,
     /// The order in which the events arrive.
     arrival: Vec<usize>,
     deliveries: Vec<Delivery>,
@@ -118,7 +116,7 @@ fn history() -> impl Strategy<Value = History> {
             // the order of arrival (rule 1).
             let arrival =
                 if sequenced || named { shuffle(events.len(), seed) } else { (0..events.len()).collect() };
-            History { events, sequenced, named, arrival, deliveries, in_folder: seed % 16 == 0 }
+            History { events, sequenced, arrival, deliveries, in_folder: seed % 16 == 0 }
         })
 }
 
@@ -141,13 +139,12 @@ impl History {
             let rest = if number + 1 == self.deliveries.len() { left.len() } else { delivery.events };
             let part: Vec<Event> = left.drain(..rest.min(left.len())).collect();
             match delivery.import {
-                // An importer gives the sequence, or there is an event id.
-                Some(piece) if self.sequenced || self.named => {
+                Some(piece) => {
                     let source = format!("part {number}");
                     let report = import(store.db(), &source, &part, piece, self.sequenced);
                     assert_eq!((report.added, report.duplicates), (part.len() as u64, 0));
                 }
-                _ => append(store.db(), &part, self.sequenced),
+                None => append(store.db(), &part, self.sequenced),
             }
             match delivery.then {
                 Then::Nothing => {}
