@@ -6,5 +6,6 @@ mod damage;
 mod differential;
 mod golden;
 mod kill;
+mod pruning;
 mod real_data;
 mod tidy;
