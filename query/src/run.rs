@@ -76,6 +76,10 @@ struct Run<'a> {
     began: Instant,
 }
 
+/// Said of counts of customers that are not of different customers.
+const OVERLAP: &str =
+    "some customers are in several groups: their counts add up to more than CUSTOMERS lists";
+
 /// What a phase begins with.
 #[derive(Clone, Debug)]
 enum Base {
@@ -106,6 +110,8 @@ enum Work {
 struct Passed {
     seen: u64,
     keyless: u64,
+    /// How many units were read; LIMIT may end that early.
+    units: usize,
 }
 
 impl Run<'_> {
@@ -253,6 +259,7 @@ impl Run<'_> {
             Ok((work, more)) => {
                 passed.seen += more.seen;
                 passed.keyless += more.keyless;
+                passed.units += 1;
                 match (work, &phase.operator) {
                     (Work::Rows(partial, full), _) => {
                         partials.push(partial);
@@ -271,9 +278,11 @@ impl Run<'_> {
         self.check()?;
         let whole = match &phase.operator {
             Operator::Funnel(funnel) if !funnel.lists_attempts() => Some(funnel.rows(counts)),
-            Operator::Map(map) => Some(map.rows(cells, &env)),
+            Operator::Map(map) => Some(map.rows(cells, &needed, &env)),
             Operator::Chains(chains) => {
-                notes.extend(chains.note(passed.seen, passed.keyless));
+                let so_far = if passed.units < units.len() { " as far as was read" } else { "" };
+                let note = chains.note(passed.seen, passed.keyless);
+                notes.extend(note.map(|note| note + so_far));
                 None
             }
             _ => None,
@@ -285,6 +294,9 @@ impl Run<'_> {
         }
         let batch = phase.tail.finish(partials, &env).map_err(|limit| self.limit(limit))?;
         env.check().map_err(|limit| self.limit(limit))?;
+        if env.overlaps() && phase.then == Then::Answer {
+            notes.push(OVERLAP.to_owned());
+        }
         Ok(batch)
     }
 

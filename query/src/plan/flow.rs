@@ -40,6 +40,11 @@ impl Flow {
         self.cut.as_ref().map_or(&self.whole, |cut| &cut.block)
     }
 
+    /// Whether a customer may have several journeys in hand.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
     /// Whether a journey is kept.
     pub(crate) fn lives(&self, journey: usize) -> bool {
         self.alive.as_ref().is_none_or(|alive| alive.get(journey).copied().unwrap_or(false))

@@ -40,6 +40,36 @@ struct Wanted {
     dropped: Option<Option<Outcome>>,
 }
 
+/// An attempt of a customer who may have others, in other journeys.
+struct Best {
+    journey: usize,
+    /// The first row of the journey.
+    start: usize,
+    /// The rows of the attempt, from there.
+    rows: Vec<u32>,
+}
+
+impl Best {
+    /// Whether it counts rather than another of the same customer, by language rule 4.
+    fn beats(&self, other: &Self, steps: usize, flow: &Flow) -> bool {
+        let place =
+            |best: &Self, row: Option<&u32>| row.map(|&row| flow.whole_row(best.start + row as usize));
+        let last = |best: &Self| place(best, best.rows.last());
+        let first = |best: &Self| place(best, best.rows.first());
+        let ends = match self.rows.len() == steps {
+            true => last(other).cmp(&last(self)),
+            false => last(self).cmp(&last(other)),
+        };
+        let between = self
+            .rows
+            .iter()
+            .zip(&other.rows)
+            .map(|(mine, others)| place(other, Some(others)).cmp(&place(self, Some(mine))));
+        let order = self.rows.len().cmp(&other.rows.len()).then(ends).then(first(self).cmp(&first(other)));
+        between.fold(order, std::cmp::Ordering::then).is_gt()
+    }
+}
+
 /// What one unit adds to a funnel.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FunnelCounts {
@@ -211,8 +241,9 @@ impl FunnelOperator {
         classes
     }
 
-    /// Runs the matcher over every journey and hands on those that reached a
-    /// step: journey, first row of it, depth.
+    /// Runs the matcher over every journey and hands on the attempt of each
+    /// customer that reached a step: journey, first row of it, depth, and the
+    /// rows from there. Of several journeys of a customer the deepest attempt counts.
     fn each(
         &self,
         matcher: &mut Matcher,
@@ -222,6 +253,7 @@ impl FunnelOperator {
     ) {
         let classes = self.classes(flow, env);
         let block = flow.block();
+        let mut best: Option<Best> = None;
         for journey in 0..block.customers.len() {
             if !flow.lives(journey) {
                 continue;
@@ -232,9 +264,29 @@ impl FunnelOperator {
                 continue;
             };
             let depth = matcher.deepest(times, classes);
-            if depth > 0 {
-                take(journey, start, depth, &matcher.rows);
+            if depth == 0 {
+                continue;
             }
+            if !flow.is_cut() {
+                take(journey, start, depth, &matcher.rows);
+                continue;
+            }
+            let found = Best { journey, start, rows: matcher.rows.clone() };
+            match &mut best {
+                Some(known) if flow.customer(known.journey) == flow.customer(journey) => {
+                    if found.beats(known, self.rule.steps, flow) {
+                        *known = found;
+                    }
+                }
+                _ => {
+                    if let Some(known) = best.replace(found) {
+                        take(known.journey, known.start, known.rows.len(), &known.rows);
+                    }
+                }
+            }
+        }
+        if let Some(known) = best {
+            take(known.journey, known.start, known.rows.len(), &known.rows);
         }
     }
 
@@ -312,7 +364,6 @@ impl FunnelOperator {
             }
         });
         for (step, customers) in steps.iter_mut().zip(customers) {
-            // A customer of several journeys comes several times, in order.
             step.customers.extend(customers);
         }
         FunnelCounts { steps }

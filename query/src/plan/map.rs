@@ -89,6 +89,9 @@ const MEASURES: [(&str, RowType); 12] = [
     ("last", RowType::Time),
 ];
 
+/// Its place among the measures.
+const CUSTOMERS: usize = 1;
+
 impl MapOperator {
     /// Resolves the attributes.
     pub(crate) fn compile(
@@ -168,15 +171,18 @@ impl MapOperator {
                 let Some(place) = places.get_mut(code as usize) else { continue };
                 let (number_of, seen) = place.get_or_insert_with(|| {
                     cells.push((row, MapCell::new(at), Vec::new()));
-                    (cells.len() - 1, Seen { customer: None, times: 0 })
+                    (cells.len() - 1, Seen { customer: None, times: 0, first: 0 })
                 });
                 let Some((_, cell, customers)) = cells.get_mut(*number_of) else { continue };
                 if seen.customer != Some(customer) {
-                    *seen = Seen { customer: Some(customer), times: 0 };
+                    *seen = Seen { customer: Some(customer), times: 0, first: flow.whole_row(row) };
                     customers.push(customer);
                 }
-                seen.times += 1;
-                cell.repeated += u64::from(seen.times == 2);
+                // One interaction in two journeys of a customer is no repetition.
+                if seen.times == 0 || (seen.times == 1 && flow.whole_row(row) != seen.first) {
+                    seen.times += 1;
+                    cell.repeated += u64::from(seen.times == 2);
+                }
                 cell.interactions += 1;
                 cell.first = cell.first.min(at);
                 cell.last = cell.last.max(at);
@@ -230,7 +236,10 @@ impl MapOperator {
     }
 
     /// The rows, ordered by their keys.
-    pub(crate) fn rows(&self, all: MapCells, env: &Env) -> RowBatch {
+    pub(crate) fn rows(&self, all: MapCells, needed: &[bool], env: &Env) -> RowBatch {
+        if needed.get(self.keys.len() + CUSTOMERS) == Some(&true) {
+            env.note_overlap(all.cells.values().map(|cell| &cell.customers));
+        }
         let mut cells: Vec<(Vec<Cell>, MapCell)> = all.cells.into_iter().collect();
         cells.sort_by(|(a, _), (b, _)| {
             let orders = a.iter().zip(b).map(|(a, b)| order(a, b, env));
@@ -277,7 +286,10 @@ impl MapOperator {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     customer: Option<u32>,
+    /// How often, 2 for more.
     times: u32,
+    /// The row of the whole block that was the first.
+    first: usize,
 }
 
 impl MapCell {

@@ -349,6 +349,14 @@ impl State {
         }
     }
 
+    /// The customers counted in each group, where they are what is counted.
+    pub(super) fn customers(&self) -> Option<&[RoaringBitmap]> {
+        match self {
+            Self::Customers(sets) => Some(sets),
+            _ => None,
+        }
+    }
+
     /// The denominator of a share.
     pub(super) fn denominator(&self, group: usize) -> Cell {
         match self {

@@ -253,6 +253,9 @@ impl Aggregate {
     /// One row a group, ascending by key, NULL last.
     pub(super) fn finish(&self, mut groups: Groups, env: &Env) -> Result<RowBatch, QueryLimit> {
         groups.states.iter_mut().for_each(|state| state.seal(env));
+        if let Some(counted) = groups.states.iter().find_map(State::customers) {
+            env.note_overlap(counted);
+        }
         let texts = Texts::default();
         let resolved: Vec<Vec<Cell>> = (0..groups.table.len())
             .map(|number| groups.table.get(number).iter().map(|cell| texts.resolve(cell, env)).collect())

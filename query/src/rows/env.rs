@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Column, CustomerOrdinal, Error, Identity, Schema, Snapshot};
 
 use crate::diagnostics::Diagnostic;
@@ -125,6 +126,8 @@ pub(crate) struct Env<'a> {
     /// The least place of an overflow, `start << 32 | end`; MAX for none.
     overflow: AtomicU64,
     failure: Mutex<Option<Error>>,
+    /// Whether customers were counted in several groups.
+    overlap: AtomicBool,
 }
 
 impl<'a> Env<'a> {
@@ -137,6 +140,7 @@ impl<'a> Env<'a> {
             held: AtomicU64::new(0),
             overflow: AtomicU64::new(u64::MAX),
             failure: Mutex::new(None),
+            overlap: AtomicBool::new(false),
         }
     }
 
@@ -150,6 +154,23 @@ impl<'a> Env<'a> {
     pub(crate) fn note_failure(&self, error: Error) {
         let mut failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         failure.get_or_insert(error);
+    }
+
+    /// Notes where groups whose customers were counted share any.
+    pub(crate) fn note_overlap<'s>(&self, groups: impl IntoIterator<Item = &'s RoaringBitmap>) {
+        let mut all = RoaringBitmap::new();
+        for group in groups {
+            if !all.is_disjoint(group) {
+                self.overlap.store(true, Ordering::Relaxed);
+                return;
+            }
+            all |= group;
+        }
+    }
+
+    /// Whether groups whose customers were counted share any.
+    pub(crate) fn overlaps(&self) -> bool {
+        self.overlap.load(Ordering::Relaxed)
     }
 
     /// Counts bytes that are held from now on.
