@@ -14,9 +14,11 @@ use crate::value::Value;
 /// The plan as rows: step, detail, customers (an estimate from above, where the index has one).
 pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<Answer, QueryError> {
     let mut lines = Vec::new();
+    let mut whole = true;
     for phase in &mut plan.phases {
         // What the index knows exactly; queries inside predicates are not run.
-        phase.prepare(snapshot, true, &mut |_| Ok(None))?;
+        phase.prepare(snapshot, whole, &mut |_| Ok(None))?;
+        whole = !matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
         explain(phase, snapshot, text, &mut lines)?;
     }
     let column = |name: &str, ty| RowColumn { name: name.to_owned(), ty };

@@ -156,7 +156,11 @@ impl<'a> Planner<'a> {
             phases.push(phase);
             if over {
                 if let Some(op) = rest.first() {
-                    self.sink.push(misplaced(op));
+                    // Only SAVE COHORT leaves anything.
+                    let wrong = Diagnostic::error("E414", op.keyword, "nothing can follow SAVE COHORT");
+                    self.sink.push(
+                        wrong.label("out of place").help("SAVE COHORT ends a query: write it last, once"),
+                    );
                     return None;
                 }
                 return (!self.failed()).then_some(Plan { phases });
@@ -363,7 +367,7 @@ fn misplaced(op: &Op) -> Diagnostic {
         OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) => {
             ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it")
         }
-        _ => ("this cannot stand here", "see `help operators`"),
+        _ => ("this cannot stand here", "leave it out, or write it after the operator whose rows it takes"),
     };
     Diagnostic::error("E414", op.keyword, message).label("out of place").help(help)
 }

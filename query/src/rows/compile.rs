@@ -196,11 +196,20 @@ impl Compiler<'_, '_> {
             }
             Err(error) => error,
         };
-        let is_customer = qualifier.is_some_and(|qualifier| qualifier.text.eq_ignore_ascii_case("customer"));
-        if !is_customer {
-            return self.fail(error);
+        if qualifier.is_none() && name.text.eq_ignore_ascii_case("persona") {
+            return self.fail(
+                Diagnostic::error("E401", span, "not supported yet: persona").label("not supported yet"),
+            );
         }
+        let is_customer = qualifier.is_some_and(|qualifier| qualifier.text.eq_ignore_ascii_case("customer"));
         let schema = self.env.snapshot.schema();
+        if !is_customer {
+            let of_customers = qualifier.is_none() && schema.find(Subject::Customer, &name.text).is_some();
+            return self.fail(match of_customers {
+                true => error.help(format!("`{name}` belongs to customers: write `customer.{name}`")),
+                false => error,
+            });
+        }
         let Ok(customer) = self.scope.resolve(None, &Name { text: "customer".into(), span }) else {
             return self.fail(error);
         };
@@ -296,6 +305,9 @@ impl Compiler<'_, '_> {
         diagnostic.labels.push((b.span, right));
         if b.ty == RowType::Text && a.ty.is_number() {
             diagnostic = diagnostic.help("numbers are written without quotes");
+        }
+        if a.ty == RowType::Text && matches!(b.constant(), Some(Cell::Int(_) | Cell::Float(_))) {
+            diagnostic = diagnostic.help("text is written in quotes");
         }
         self.fail(diagnostic)
     }

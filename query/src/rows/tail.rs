@@ -22,7 +22,7 @@ use super::naming::{add_column, default_name};
 use super::sort::Sort;
 use super::{Cell, RowBatch, RowColumn, RowSchema, RowType, Sets};
 use crate::diagnostics::Diagnostic;
-use crate::syntax::ast::{Name, Op, OpKind};
+use crate::syntax::ast::{Expr, Name, Op, OpKind};
 
 /// The compiled row operators of a query. Threads share it.
 #[derive(Clone, Debug)]
@@ -88,7 +88,9 @@ impl Scope for RowScope<'_> {
         }
         // `moved_on` is a column of the rows of FUNNEL alone.
         let help = match self.schema.find("moved_on") {
-            Some(_) => format!("`{text}` belongs to interactions: use it before FUNNEL, or BY {text}"),
+            Some(_) => format!(
+                "`{text}` belongs to interactions: use it before FUNNEL, or BY {text} (BY is not supported yet)"
+            ),
             None => {
                 format!("`{text}` belongs to interactions: use it before the operator that makes these rows")
             }
@@ -164,7 +166,7 @@ impl Tail {
                 OpKind::OrderBy(items) => {
                     let keys = items
                         .iter()
-                        .map(|item| Some((compile(&item.expr, &scope, env, sink)?, item.descending)))
+                        .map(|item| Some((sort_key(&item.expr, &scope, env, sink)?, item.descending)))
                         .collect::<Option<_>>()?;
                     stages.push(Stage::Sort(Sort { keys, limit: None }));
                 }
@@ -293,6 +295,26 @@ impl Tail {
         env.check()?;
         Ok(batch)
     }
+}
+
+/// A key of ORDER BY. What is the same for every row orders nothing: most
+/// likely the number or the name of a column was meant.
+fn sort_key(expr: &Expr, scope: &RowScope<'_>, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<Typed> {
+    let key = compile(expr, scope, env, sink)?;
+    let Some(constant) = key.constant() else { return Some(key) };
+    let column = match constant {
+        Cell::Int(number) => usize::try_from(*number).ok().and_then(|number| number.checked_sub(1)),
+        Cell::Str(text) => scope.schema.find(text),
+        _ => None,
+    };
+    let column = column.and_then(|place| scope.schema.columns.get(place));
+    let wrong =
+        Diagnostic::error("E308", expr.span, "a column is wanted here, and this is the same for every row");
+    sink.push(wrong.label("orders nothing").help(match column {
+        Some(column) => format!("write `{}`", column.name),
+        None => "name a column of the rows".to_owned(),
+    }));
+    None
 }
 
 fn is_row_operator(op: &OpKind) -> bool {

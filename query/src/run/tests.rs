@@ -299,6 +299,9 @@ fn explain_names_the_index_choice() {
     assert!(lines.iter().any(|line| line.contains("attributes: topic")), "{lines:?}");
     let lines = shown(&store.ask("EXPLAIN FOR IN (FOR HAS (:review)) |> CHAINS GAP 7d MIN 3"));
     assert!(lines.iter().any(|line| line == "FOR | those behind a query | -"), "{lines:?}");
+    let lines =
+        shown(&store.ask("EXPLAIN CHAINS GAP 7d MIN 2 |> JOURNEYS AFTER |> FOR HAS (:review) |> CUSTOMERS"));
+    assert!(lines.iter().any(|line| line.starts_with("FOR | at least 1 of review, by reading")), "{lines:?}");
     let lines = shown(&store.ask("EXPLAIN CHAINS SAME topic GAP 7d MIN 3"));
     assert!(lines.iter().any(|line| line.starts_with("read | scan")), "{lines:?}");
 }
