@@ -8,4 +8,5 @@ mod golden;
 mod kill;
 mod pruning;
 mod real_data;
+mod repair;
 mod tidy;
