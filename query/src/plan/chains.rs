@@ -148,8 +148,13 @@ impl ChainsOperator {
         for (place, key) in chains.same.iter().enumerate() {
             let own = std::mem::take(names.get_mut(place + 1)?);
             if names.contains(&own) {
-                let message = format!("CHAINS has a column `{own}` of its own, so it cannot be a key");
-                sink.push(Diagnostic::error("E407", key.span, message).label("also a column of CHAINS"));
+                let twice =
+                    chains.same.iter().filter(|other| other.text.eq_ignore_ascii_case(&key.text)).count() > 1;
+                let message = match twice {
+                    true => format!("`{own}` is named twice"),
+                    false => format!("CHAINS has a column `{own}` of its own, so it cannot be a key"),
+                };
+                sink.push(Diagnostic::error("E407", key.span, message).label("this name"));
                 return None;
             }
             *names.get_mut(place + 1)? = own;

@@ -463,7 +463,8 @@ impl State {
 
 /// Whether the values of two arguments are equal exactly where their numbers are.
 fn are_numbers(args: &[Typed]) -> bool {
-    args.len() == 2 && args.iter().all(|arg| arg.ty == RowType::Customer || arg.attr.is_some())
+    let symbols = |arg: &Typed| arg.ty == RowType::Text && arg.attr.is_some();
+    args.len() == 2 && args.iter().all(|arg| arg.ty == RowType::Customer || symbols(arg))
 }
 
 fn number(arg: &Typed, row: &BatchRow<'_>, env: &Env) -> Option<u32> {

@@ -201,6 +201,8 @@ impl Aggregate {
         let mut numbers = Vec::with_capacity(batch.len);
         if let [key] = self.keys.as_slice()
             && key.attr.is_some()
+            // Lists of symbols have the attribute of their items.
+            && key.ty == RowType::Text
             && let Some(column) = key.slot().and_then(|slot| batch.columns.get(slot))
             && column.len() == batch.len
         {

@@ -65,7 +65,7 @@ impl Compiler<'_, '_> {
                 let compiled = self.expr(whole)?;
                 let part = if let RowType::List(inner) = &compiled.ty {
                     // Compared as an item would be, so that types are checked and constants read.
-                    let item = Typed { ty: inner.as_ref().clone(), attr: None, ..compiled.clone() };
+                    let item = Typed { ty: inner.as_ref().clone(), ..compiled.clone() };
                     let part = self.expr(part)?;
                     let checked = self.comparison(BinaryOp::Eq, item, part, span)?;
                     let Node::Compare(_, _, part) = checked.node else { return None };

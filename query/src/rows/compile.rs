@@ -536,7 +536,8 @@ impl Compiler<'_, '_> {
                 .help("`x[1]` is the first, `x[-1]` the last"),
             );
         }
-        Some(Typed::new(ty, span, Node::Item(Box::new(list), Box::new(place))))
+        let attr = list.attr;
+        Some(Typed { ty, attr, span, node: Node::Item(Box::new(list), Box::new(place)) })
     }
 }
 
