@@ -10,7 +10,7 @@ use throughline::{Params, QueryOptions};
 use throughline_tests::reference::chains::{Chain, Chains, chains};
 use throughline_tests::reference::funnel::{Attempt, Edge, Funnel, attempts, funnel};
 use throughline_tests::reference::outcome::Outcome;
-use throughline_tests::reference::{Event, Val, View};
+use throughline_tests::reference::{Event, Val, View, journeys};
 use throughline_tests::store::{Store, append, import};
 use throughline_tests::table::{Table, show_duration, show_float, show_time};
 use throughline_tests::text;
@@ -380,6 +380,25 @@ fn check_funnel(store: &Store, events: &[Event], view: &View, query: &Funnel) {
     }
 }
 
+/// The journeys after each of a customer's interactions of one kind lie in
+/// each other, so that the deepest attempt of all is that of the longest.
+fn check_funnel_after_journeys(store: &Store, events: &[Event], view: &View, query: &Funnel) {
+    let mut rest: Vec<Event> = Vec::new();
+    for journey in journeys(events).into_values() {
+        let after = journey.iter().skip_while(|event| event.text("kind") != Some("b")).skip(1);
+        rest.extend(after.map(|&event| event.clone()));
+    }
+    let whole = text::view(view) + &text::funnel(query);
+    let before = "FROM journeys\n|> INTERACTIONS |> WHERE kind = 'b' |> JOURNEYS AFTER";
+    let text = whole.replacen("FROM journeys", before, 1);
+    let rows: Vec<Vec<String>> = attempts(&rest, view, query).iter().map(attempt_row).collect();
+    let reached = rows.len().to_string();
+    check(store, &format!("{text}\n|> REACHED 1"), &["customer", "depth", "started", "ended"], rows);
+    let step = format!("{text}\n|> WHERE step = 1");
+    check(store, &step, &["reached"], vec![vec![reached.clone()]]);
+    check(store, &format!("{step} |> CUSTOMERS |> AGGREGATE count(*) AS n"), &["n"], vec![vec![reached]]);
+}
+
 fn attempt_row(attempt: &Attempt) -> Vec<String> {
     vec![
         attempt.customer.clone(),
@@ -404,6 +423,7 @@ proptest! {
         }
         for (view, query) in &funnels {
             check_funnel(&store, &history.events, view, query);
+            check_funnel_after_journeys(&store, &history.events, view, query);
         }
     }
 }
