@@ -31,12 +31,18 @@ pub(crate) fn check(db: &Db, path: &Path) -> Outcome<()> {
         writeln!(out, "the store is sound")?;
         return Ok(());
     }
-    say(&format!(
-        "{} problems in {}; where only the graph is damaged, `throughline rebuild {}` makes it anew from the history",
-        count(report.problems.len() as u64),
-        path.display(),
-        path.display()
-    ));
+    let problems = match report.problems.len() as u64 {
+        1 => "1 problem".to_owned(),
+        more => format!("{} problems", count(more)),
+    };
+    let path = path.display();
+    // The history's files lie in one folder, and every problem names its place first.
+    let way_out = if report.problems.iter().any(|problem| problem.starts_with("history/")) {
+        "the history is the truth, so restore the store from a backup, or import its files anew".to_owned()
+    } else {
+        format!("only the graph is damaged: `throughline rebuild {path}` makes it anew from the history")
+    };
+    say(&format!("{problems} in {path}; {way_out}"));
     Err(Failure::AlreadySaid)
 }
 

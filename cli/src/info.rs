@@ -144,7 +144,7 @@ fn for_people(db: &Db, path: &Path, attributes: &[Described], out: &mut dyn Writ
     }
     writeln!(
         out,
-        "on disk       {}: history {}, graph {} ({} segments, {} runs, event ids {})",
+        "on disk       {}: history {}, graph {} (segments {}, runs {}, event ids {})",
         bytes(sizes.history_bytes + sizes.graph_bytes),
         bytes(sizes.history_bytes),
         bytes(sizes.graph_bytes),

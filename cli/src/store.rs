@@ -13,11 +13,32 @@ use crate::render::{self, Width};
 
 /// Opens the store that is there.
 pub(crate) fn open(path: &Path, read_only: bool) -> Outcome<Db> {
+    is_folder(path)?;
+    if !path.exists() {
+        return Err(Failure::said(format!(
+            "there is no store in {}; `throughline import {} FILE` makes one",
+            path.display(),
+            path.display()
+        )));
+    }
     Ok(Db::open_with(path, Options { create: false, read_only, ..Options::default() })?)
+}
+
+/// That the path is not that of a file, which is a slip often made.
+fn is_folder(path: &Path) -> Outcome<()> {
+    if path.is_file() {
+        return Err(Failure::said(format!(
+            "{} is a file, and a store is a folder; `throughline import DB {}` reads it into the store DB",
+            path.display(),
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Opens a store to work on it with so much memory, in bytes.
 pub(crate) fn open_with_memory(path: &Path, create: bool, memory_bytes: usize) -> Outcome<Db> {
+    is_folder(path)?;
     Ok(Db::open_with(path, Options { create, memory_bytes, ..Options::default() })?)
 }
 
@@ -68,9 +89,21 @@ pub(crate) fn uses(text: &str, name: &str) -> bool {
 /// Writes an answer to standard output.
 pub(crate) fn show(answer: &Answer, format: Format) -> Outcome<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    render::rows(&mut out, format, answer.columns(), answer.rows(), terminal_width())
-        .and_then(|()| out.flush())
+    let left_out = match (format, terminal_width()) {
+        (Format::Table, Some(width)) if render::table_width(answer) > width => {
+            let shown = render::filled(answer);
+            render::some_columns(&mut out, answer, &shown, Some(width))
+                .map(|()| answer.columns().len() - shown.len())
+        }
+        (_, width) => render::rows(&mut out, format, answer.columns(), answer.rows(), width).map(|()| 0),
+    };
+    let left_out = left_out
+        .and_then(|left_out| out.flush().map(|()| left_out))
         .map_err(|error| Failure::output(&error))?;
+    if left_out > 0 {
+        let columns = if left_out == 1 { "1 column is" } else { &format!("{left_out} columns are") };
+        say(&format!("note: {columns} empty in every row and left out here; SELECT names what you want"));
+    }
     if format == Format::Table && io::stdout().is_terminal() {
         let rows = answer.rows().len() as u64;
         say(&format!("{} {}", count(rows), if rows == 1 { "row" } else { "rows" }));

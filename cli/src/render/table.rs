@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use throughline::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::text::{for_people, is_number};
+use super::text::{for_people, is_number, is_whole};
 
 /// Columns of a terminal that a table may fill; `None` where it goes on as far as it must.
 pub(crate) type Width = Option<usize>;
@@ -22,17 +22,15 @@ pub(crate) fn table(
     rows: &[Vec<Value>],
     width: Width,
 ) -> io::Result<()> {
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(for_people).collect()).collect();
-    let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
-    for row in &cells {
-        for (cell, column) in row.iter().zip(&mut widths) {
-            *column = (*column).max(cell.width());
-        }
-    }
+    let cells = cells(rows);
+    let mut widths = widths(names, &cells);
     let right: Vec<bool> =
         (0..names.len()).map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_number)).collect();
     if let Some(total) = width {
-        fit(&mut widths, &right, total);
+        let whole: Vec<bool> = (0..names.len())
+            .map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_whole))
+            .collect();
+        fit(&mut widths, &whole, total);
     }
     let headers: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     line(out, &headers, &widths, &right)?;
@@ -44,12 +42,32 @@ pub(crate) fn table(
     Ok(())
 }
 
+/// Columns of a terminal that the table takes where nothing is cut.
+pub(crate) fn full_width(names: &[&str], rows: &[Vec<Value>]) -> usize {
+    let widths = widths(names, &cells(rows));
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+fn cells(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.iter().map(for_people).collect()).collect()
+}
+
+fn widths(names: &[&str], cells: &[Vec<String>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
+    for row in cells {
+        for (cell, column) in row.iter().zip(&mut widths) {
+            *column = (*column).max(cell.width());
+        }
+    }
+    widths
+}
+
 /// Narrows the widest text columns until the table fits.
-fn fit(widths: &mut [usize], right: &[bool], total: usize) {
+fn fit(widths: &mut [usize], whole: &[bool], total: usize) {
     let gaps = GAP * widths.len().saturating_sub(1);
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(total);
     while excess > 0 {
-        let widest = widths.iter_mut().zip(right).filter(|(width, right)| !**right && **width > CUT_MIN);
+        let widest = widths.iter_mut().zip(whole).filter(|(width, whole)| !**whole && **width > CUT_MIN);
         let Some((width, _)) = widest.max_by_key(|(width, _)| **width) else { return };
         *width -= 1;
         excess -= 1;
