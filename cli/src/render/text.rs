@@ -1,5 +1,6 @@
 //! One value as text.
 
+use serde_json::Value as Json;
 use throughline::Value;
 use throughline::time::format_duration_people;
 
@@ -49,8 +50,10 @@ pub(crate) fn for_machines(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Str(text) => text.to_string(),
-        Value::Time(time) => civil::rfc3339(*time),
-        other => super::json::value(other).to_string(),
+        other => match super::json::value(other) {
+            Json::String(text) => text,
+            other => other.to_string(),
+        },
     }
 }
 
@@ -97,6 +100,7 @@ mod tests {
         check(Value::Duration(90_000), "90");
         check(Value::Duration(1_500), "1.5");
         check(Value::Time(0), "1970-01-01T00:00:00Z");
+        check(Value::Time(250), "1970-01-01T00:00:00.25Z");
         check(Value::List(vec![Value::Str("a".into()), Value::Int(1)]), "[\"a\",1]");
     }
 }
