@@ -9,7 +9,7 @@ use throughline::{Answer, Db, Params, QueryError, diagnostics};
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
 use crate::people::count;
-use crate::render::{self, Width};
+use crate::render::{self, Shown, Width};
 
 /// Opens the store that is there.
 pub(crate) fn open(path: &Path, read_only: bool) -> Outcome<Db> {
@@ -89,20 +89,21 @@ pub(crate) fn uses(text: &str, name: &str) -> bool {
 /// Writes an answer to standard output.
 pub(crate) fn show(answer: &Answer, format: Format) -> Outcome<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let left_out = match (format, terminal_width()) {
-        (Format::Table, Some(width)) if render::table_width(answer) > width => {
-            let shown = render::filled(answer);
-            render::some_columns(&mut out, answer, &shown, Some(width))
-                .map(|()| answer.columns().len() - shown.len())
+    let written = match (format, terminal_width()) {
+        (Format::Table, Some(width)) => render::on_terminal(&mut out, answer, width),
+        (_, width) => {
+            render::rows(&mut out, format, answer.columns(), answer.rows(), width).map(|()| Shown::Whole)
         }
-        (_, width) => render::rows(&mut out, format, answer.columns(), answer.rows(), width).map(|()| 0),
     };
-    let left_out = left_out
-        .and_then(|left_out| out.flush().map(|()| left_out))
-        .map_err(|error| Failure::output(&error))?;
-    if left_out > 0 {
-        let columns = if left_out == 1 { "1 column is" } else { &format!("{left_out} columns are") };
-        say(&format!("note: {columns} empty in every row and left out here; SELECT names what you want"));
+    let shown =
+        written.and_then(|shown| out.flush().map(|()| shown)).map_err(|error| Failure::output(&error))?;
+    match shown {
+        Shown::Whole => {}
+        Shown::WithoutEmpty(1) => say("note: 1 column is empty in every row and left out here"),
+        Shown::WithoutEmpty(columns) => {
+            say(&format!("note: {columns} columns are empty in every row and left out here"));
+        }
+        Shown::Records => say("note: too many columns for this terminal; SELECT some of them for a table"),
     }
     if format == Format::Table && io::stdout().is_terminal() {
         let rows = answer.rows().len() as u64;

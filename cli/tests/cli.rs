@@ -14,6 +14,9 @@ mod formats;
 mod imports;
 #[path = "cli/maps.rs"]
 mod maps;
+#[cfg(unix)]
+#[path = "cli/readme.rs"]
+mod readme;
 #[path = "cli/shells.rs"]
 mod shells;
 #[path = "cli/stores.rs"]

@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod markdown;
+mod records;
 mod table;
 mod text;
 
@@ -28,38 +29,47 @@ pub(crate) fn rows(
     named_rows(out, format, &names, rows, width)
 }
 
-/// Columns that a table of the answer takes where nothing is cut.
-pub(crate) fn table_width(answer: &Answer) -> usize {
-    let names: Vec<&str> = answer.columns().iter().map(|column| column.name.as_str()).collect();
-    table::full_width(&names, answer.rows())
+/// How an answer was shown on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Every column side by side.
+    Whole,
+    /// Without so many columns that are empty in every row.
+    WithoutEmpty(usize),
+    /// Row under row, because even the cut columns are too many.
+    Records,
 }
 
-/// Places of the columns that have a value in some row; all of them where there is no row.
+/// Writes an answer on a terminal of so many columns.
+pub(crate) fn on_terminal(out: &mut dyn Write, answer: &Answer, width: usize) -> io::Result<Shown> {
+    let all: Vec<usize> = (0..answer.columns().len()).collect();
+    let (names, rows) = some_columns(answer, &all);
+    if answer.rows().is_empty() || table::full_width(&names, &rows) <= width {
+        return table(out, &names, &rows, Some(width)).map(|()| Shown::Whole);
+    }
+    let places = filled(answer);
+    let (names, rows) = some_columns(answer, &places);
+    if table::least_width(&names, &rows) > width {
+        return records::records(out, &names, &rows, width).map(|()| Shown::Records);
+    }
+    let empty = all.len() - places.len();
+    let shown = if empty == 0 { Shown::Whole } else { Shown::WithoutEmpty(empty) };
+    table(out, &names, &rows, Some(width)).map(|()| shown)
+}
+
+/// Places of the columns that have a value in some row.
 pub(crate) fn filled(answer: &Answer) -> Vec<usize> {
     let has_value = |&column: &usize| {
         answer.rows().iter().filter_map(|row| row.get(column)).any(|cell| *cell != Value::Null)
     };
-    (0..answer.columns().len()).filter(|column| answer.rows().is_empty() || has_value(column)).collect()
+    (0..answer.columns().len()).filter(has_value).collect()
 }
 
-/// Writes a table of the columns at these places.
-pub(crate) fn some_columns(
-    out: &mut dyn Write,
-    answer: &Answer,
-    places: &[usize],
-    width: Width,
-) -> io::Result<()> {
-    let names: Vec<&str> = places
-        .iter()
-        .filter_map(|&place| answer.columns().get(place))
-        .map(|column| column.name.as_str())
-        .collect();
-    let rows: Vec<Vec<Value>> = answer
-        .rows()
-        .iter()
-        .map(|row| places.iter().filter_map(|&place| row.get(place).cloned()).collect())
-        .collect();
-    table(out, &names, &rows, width)
+/// Names and rows of the columns at these places.
+pub(crate) fn some_columns<'a>(answer: &'a Answer, places: &[usize]) -> (Vec<&'a str>, Vec<Vec<Value>>) {
+    let column = |&place: &usize| answer.columns().get(place).map(|column| column.name.as_str());
+    let cells = |row: &Vec<Value>| places.iter().filter_map(|&place| row.get(place).cloned()).collect();
+    (places.iter().filter_map(column).collect(), answer.rows().iter().map(cells).collect())
 }
 
 /// Writes rows whose columns have these names.

@@ -24,12 +24,9 @@ pub(crate) fn table(
 ) -> io::Result<()> {
     let cells = cells(rows);
     let mut widths = widths(names, &cells);
-    let right: Vec<bool> =
-        (0..names.len()).map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_number)).collect();
+    let right = columns_with(names.len(), rows, is_number);
     if let Some(total) = width {
-        let whole: Vec<bool> = (0..names.len())
-            .map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_whole))
-            .collect();
+        let whole = columns_with(names.len(), rows, is_whole);
         fit(&mut widths, &whole, total);
     }
     let headers: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
@@ -46,6 +43,18 @@ pub(crate) fn table(
 pub(crate) fn full_width(names: &[&str], rows: &[Vec<Value>]) -> usize {
     let widths = widths(names, &cells(rows));
     widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+/// Columns of a terminal that it takes where everything is cut that may be.
+pub(crate) fn least_width(names: &[&str], rows: &[Vec<Value>]) -> usize {
+    let mut widths = widths(names, &cells(rows));
+    fit(&mut widths, &columns_with(names.len(), rows, is_whole), 0);
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+/// Which columns have such a value.
+fn columns_with(columns: usize, rows: &[Vec<Value>], such: fn(&Value) -> bool) -> Vec<bool> {
+    (0..columns).map(|column| rows.iter().filter_map(|row| row.get(column)).any(such)).collect()
 }
 
 fn cells(rows: &[Vec<Value>]) -> Vec<Vec<String>> {

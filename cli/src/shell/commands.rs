@@ -170,7 +170,8 @@ pub(crate) fn show_journey(answer: &Answer) -> Outcome<()> {
         name == Some("customer") || (name == Some("identity") && cells.all(|cell| Some(cell) == first))
     };
     let places: Vec<usize> = render::filled(answer).into_iter().filter(|place| !known(place)).collect();
-    render::some_columns(&mut std::io::stdout().lock(), answer, &places, terminal_width())?;
+    let (names, rows) = render::some_columns(answer, &places);
+    render::table(&mut std::io::stdout().lock(), &names, &rows, terminal_width())?;
     Ok(())
 }
 
