@@ -8,7 +8,7 @@ use throughline::{Answer, Db, Params, QueryError, diagnostics};
 
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
-use crate::people::count;
+use crate::people::many;
 use crate::render::{self, Shown, Width};
 
 /// Opens the store that is there.
@@ -106,8 +106,7 @@ pub(crate) fn show(answer: &Answer, format: Format) -> Outcome<()> {
         Shown::Records => say("note: too many columns for this terminal; SELECT some of them for a table"),
     }
     if format == Format::Table && io::stdout().is_terminal() {
-        let rows = answer.rows().len() as u64;
-        say(&format!("{} {}", count(rows), if rows == 1 { "row" } else { "rows" }));
+        say(&many(answer.rows().len() as u64, "row"));
     }
     Ok(())
 }

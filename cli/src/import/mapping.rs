@@ -201,6 +201,15 @@ impl Mapping {
                 continue;
             }
             let mut target = default_target(header, section);
+            if let Target::Attribute(name) = &target
+                && TAKEN.contains(&name.to_lowercase().as_str())
+            {
+                let name = free_name(header, &taken);
+                notes.push(format!(
+                    "column `{header}` is kept as the attribute `{name}`, because the language uses that word"
+                ));
+                target = Target::Attribute(name);
+            }
             if let Some(by) = taken.get(&target) {
                 let name = free_name(header, &taken);
                 notes.push(format!(
@@ -547,6 +556,19 @@ mod tests {
         refused("zone = \"Europe/Berlinn\"", "not a time zone");
         refused("[constants]\ncustomer = \"x\"", "every row needs its own");
         refused("[columns]\na = 3", "must be the name of an attribute");
+    }
+
+    #[test]
+    fn words_of_the_language_are_no_attributes() {
+        check(
+            "",
+            &["customer", "ts", "Persona"],
+            &[
+                ("customer", Target::Customer),
+                ("ts", Target::Time),
+                ("Persona", Target::Attribute("source_persona".into())),
+            ],
+        );
     }
 
     #[test]

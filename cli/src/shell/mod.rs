@@ -110,10 +110,10 @@ impl Shell {
         say("A query ends at ; or at an empty line. .help lists the commands, .exit leaves.");
         match &self.db {
             Some((path, db)) => say(&format!(
-                "{}: {} interactions of {} customers",
+                "{}: {} of {}",
                 path.display(),
-                crate::people::count(db.snapshot().interactions()),
-                crate::people::count(db.snapshot().customers())
+                crate::people::many(db.snapshot().interactions(), "interaction"),
+                crate::people::many(db.snapshot().customers(), "customer")
             )),
             None => say("No store is open: write .open DB"),
         }

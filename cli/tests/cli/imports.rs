@@ -31,6 +31,7 @@ fn bad_rows_are_refused_counted_and_written_down() {
         "refused 1: no time",
         "refused 1: wrong number of fields",
         "m.db.rejects.csv",
+        "a map file says how times are written",
         "durable as commit 1: the store holds 2 interactions of 2 customers",
     ]);
     assert_eq!(
@@ -46,6 +47,22 @@ fn bad_rows_are_refused_counted_and_written_down() {
          mixed.csv,10,wrong number of fields,,3 where the header has 6,\"crm:8,2026-01-05,call\"\n"
     );
     assert_eq!(desk.count("m.db"), 2);
+}
+
+#[test]
+fn a_file_that_ends_inside_a_quote_loses_no_line_silently() {
+    let desk = Desk::new();
+    let cut = "customer,ts,text\ncrm:1,2026-01-05,\"hello\"\ncrm:2,2026-01-06,\"good\nmorni";
+    desk.file("export.csv", cut);
+    desk.run(&["import", "q.db", "export.csv"])
+        .answer()
+        .says(&["1 added", "refused 1: a quote that nothing closes"]);
+    assert!(desk.read("q.db.rejects.csv").contains("export.csv,3,a quote that nothing closes"));
+    // Whole, it is one row and not two.
+    desk.file("export.csv", format!("{cut}ng\"\n"));
+    desk.run(&["import", "q.db", "export.csv"]).answer().says(&["1 added, 1 there already, 0 refused"]);
+    desk.file("header.csv", "customer,ts,\"text\ncrm:1,2026-01-05,x\n");
+    desk.run(&["import", "h.db", "header.csv"]).refused(1, &["opens a quote that nothing closes"]);
 }
 
 #[test]
