@@ -57,7 +57,15 @@ fn run(command: Command) -> Outcome<()> {
 fn import(args: &ImportArgs) -> Outcome<()> {
     // The map is read before the store is made: a slip in it leaves nothing behind.
     let mapping = import::read_map(args.map.as_deref())?;
-    import::check_readable(args.files.iter().chain(&args.customers))?;
+    let sources = || args.files.iter().chain(&args.customers);
+    import::check_readable(sources())?;
+    let rejects = args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db));
+    if let Some(source) = sources().find(|source| files::same(source, &rejects)) {
+        return Err(Failure::said(format!(
+            "{} cannot be read and take the refused rows at once; name another file with --rejects",
+            source.display()
+        )));
+    }
     let fresh = !args.db.exists();
     let db = store::open_with_memory(&args.db, true, args.memory.memory)?;
     let plan = import::Plan {
@@ -65,7 +73,7 @@ fn import(args: &ImportArgs) -> Outcome<()> {
         customers: args.customers.clone(),
         mapping,
         strict: args.strict,
-        rejects: args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db)),
+        rejects,
     };
     match import::import(&db, &plan) {
         Ok(summary) => say(&summary.written()),

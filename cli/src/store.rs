@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use throughline::engine::Options;
-use throughline::{Answer, Db, Params, QueryError, diagnostics};
+use throughline::{Answer, Db, Params, QueryError, Value, diagnostics};
 
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
@@ -64,9 +64,29 @@ pub(crate) fn ask(db: &Db, text: &str, params: &Params) -> Outcome<Answer> {
         }
         Err(error) => {
             say(&told(&error));
+            if let Some((name, value)) =
+                params.iter().find(|(_, value)| is_plain(value) && of_wrong_type(&error))
+            {
+                let value = render::for_people(value);
+                say(&format!(
+                    "note: ${name} was taken for a number or a truth; {name}='\"{value}\"' makes it text"
+                ));
+            }
             Err(Failure::AlreadySaid)
         }
     }
+}
+
+/// Whether the value is one that an unquoted parameter becomes by its looks.
+fn is_plain(value: &Value) -> bool {
+    matches!(value, Value::Int(_) | Value::Float(_) | Value::Bool(_))
+}
+
+/// Whether a value of another type was wanted.
+fn of_wrong_type(error: &QueryError) -> bool {
+    const CODES: [&str; 2] = ["E302", "E308"];
+    matches!(error, QueryError::Query { diagnostics, .. }
+        if diagnostics.iter().any(|found| CODES.contains(&found.code)))
 }
 
 fn told(error: &QueryError) -> String {

@@ -71,6 +71,9 @@ fn refused_rows_go_where_they_are_sent() {
     desk.file("mixed.csv", MIXED);
     desk.run(&["import", "m.db", "mixed.csv", "--rejects", "bad.csv"]).answer().says(&["bad.csv"]);
     assert!(desk.has("bad.csv") && !desk.has("m.db.rejects.csv"));
+    // They never overwrite what is being read.
+    desk.run(&["import", "m.db", "mixed.csv", "--rejects", "./mixed.csv"]).refused(1, &["--rejects"]);
+    assert_eq!(desk.read("mixed.csv"), MIXED);
     desk.file("good.csv", CONTACTS);
     desk.run(&["import", "good.db", "good.csv"]).answer();
     assert!(!desk.has("good.db.rejects.csv"), "there was nothing to refuse");

@@ -58,6 +58,7 @@ fn wrong_usage_is_status_2() {
         &["query", "contacts.db", COUNT, "--format", "xml"],
         &["query", "contacts.db", COUNT, "--param", "who"],
         &["query", "contacts.db", COUNT, "--param", "who=crm:1"],
+        &["query", "contacts.db", "FOR CUSTOMER $w |> INTERACTIONS", "--param", "w=1", "--param", "w=2"],
         &["import", "contacts.db"],
         &["import", "contacts.db", "contacts.csv", "--memory", "lots"],
         &["generate", "g.csv", "--customers", "0", "--seed", "1"],
@@ -115,6 +116,9 @@ fn parameters_stand_for_literals() {
         "n\r\n1\r\n"
     );
     assert_eq!(count("WHERE at >= $since |> AGGREGATE count(*) AS n", &["since=2026-01-08"]), "n\r\n2\r\n");
+    assert_eq!(count("FOR CUSTOMER $who |> AGGREGATE count(*) AS n", &["who=\"42\""]), "n\r\n0\r\n");
+    desk.run(&["query", "contacts.db", "FOR CUSTOMER $who |> INTERACTIONS", "--param", "who=42"])
+        .refused(1, &["`$who` is a whole number", "who='\"42\"' makes it text"]);
     // It is a value, whatever it looks like.
     assert_eq!(
         count("WHERE topic = $t |> AGGREGATE count(*) AS n", &["t=x' OR topic = 'billing"]),

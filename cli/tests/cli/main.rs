@@ -8,22 +8,14 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-#[path = "cli/formats.rs"]
 mod formats;
-#[path = "cli/imports.rs"]
 mod imports;
-#[path = "cli/maps.rs"]
 mod maps;
 #[cfg(unix)]
-#[path = "cli/readme.rs"]
 mod readme;
-#[path = "cli/shells.rs"]
 mod shells;
-#[path = "cli/stores.rs"]
 mod stores;
-#[path = "cli/synthetic.rs"]
 mod synthetic;
-#[path = "cli/usage.rs"]
 mod usage;
 
 /// The file of the README: one chain of three, one complaint that is open.
