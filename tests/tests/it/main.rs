@@ -7,4 +7,5 @@ mod differential;
 mod golden;
 mod kill;
 mod real_data;
+mod reference;
 mod tidy;
