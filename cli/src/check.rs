@@ -7,7 +7,7 @@ use std::time::Instant;
 use throughline::Db;
 
 use crate::failure::{Failure, Outcome};
-use crate::people::{bytes, count};
+use crate::people::{bytes, count, many};
 use crate::store::say;
 
 /// Verifies every stored byte and prints what was found; a failure where
@@ -31,12 +31,15 @@ pub(crate) fn check(db: &Db, path: &Path) -> Outcome<()> {
         writeln!(out, "the store is sound")?;
         return Ok(());
     }
-    say(&format!(
-        "{} problems in {}; where only the graph is damaged, `throughline rebuild {}` makes it anew from the history",
-        count(report.problems.len() as u64),
-        path.display(),
-        path.display()
-    ));
+    let problems = many(report.problems.len() as u64, "problem");
+    let path = path.display();
+    // The history's files lie in one folder, and every problem names its place first.
+    let way_out = if report.problems.iter().any(|problem| problem.starts_with("history/")) {
+        "the history is the truth, so restore the store from a backup, or import its files anew".to_owned()
+    } else {
+        format!("only the graph is damaged: `throughline rebuild {path}` makes it anew from the history")
+    };
+    say(&format!("{problems} in {path}; {way_out}"));
     Err(Failure::AlreadySaid)
 }
 
@@ -46,10 +49,10 @@ pub(crate) fn rebuild(db: &Db) -> Outcome<()> {
     db.rebuild()?;
     let snapshot = db.snapshot();
     say(&format!(
-        "rebuilt the graph from the history in {:.2} s: {} interactions of {} customers",
+        "rebuilt the graph from the history in {:.2} s: {} of {}",
         started.elapsed().as_secs_f64(),
-        count(snapshot.interactions()),
-        count(snapshot.customers())
+        many(snapshot.interactions(), "interaction"),
+        many(snapshot.customers(), "customer")
     ));
     Ok(())
 }

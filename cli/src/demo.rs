@@ -11,7 +11,7 @@ use crate::generate::generate;
 use crate::import::import_plain;
 use crate::people::count;
 use crate::render;
-use crate::shell::show_filled;
+use crate::shell::show_journey;
 use crate::store::{ask, quoted};
 
 const CUSTOMERS: u32 = 20_000;
@@ -45,11 +45,11 @@ pub(crate) fn demo() -> Outcome<()> {
     )?;
 
     let file = folder.path().join("history.parquet");
-    let rows = clock.time("generating", || generate(&file, CUSTOMERS, SEED))?;
+    let history = clock.time("generating", || generate(&file, CUSTOMERS, SEED))?;
     tell(&format!(
         "1. A made-up history: {} contacts of {} customers of a telephone company over two years.",
-        count(rows),
-        count(u64::from(CUSTOMERS))
+        count(history.interactions),
+        count(history.customers)
     ))?;
     shown(&format!("throughline generate history.parquet --customers {CUSTOMERS} --seed {SEED}"))?;
 
@@ -117,7 +117,7 @@ fn journey_behind(db: &Db, clock: &mut Clock) -> Outcome<()> {
     tell("and what this customer went through about that topic, contact by contact:")?;
     shown(&query)?;
     let journey = clock.time("reading one journey", || ask(db, &query, &Params::new()))?;
-    show_filled(&journey)?;
+    show_journey(&journey)?;
     tell("")
 }
 

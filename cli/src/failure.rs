@@ -20,7 +20,7 @@ pub(crate) enum Failure {
     #[error("")]
     OutputClosed,
     /// The engine refused or failed.
-    #[error("{0}")]
+    #[error("{}", in_words(.0))]
     Engine(#[from] engine::Error),
 }
 
@@ -45,6 +45,16 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// The engine's own words, and the way out where it does not know the command's name.
+pub(crate) fn in_words(error: &engine::Error) -> String {
+    match error {
+        engine::Error::Graph { .. } => {
+            format!("{error}; `throughline rebuild DB` makes the graph anew from the history")
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The candidate nearest to `word`, where one is near enough to have been meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -58,9 +68,9 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// `; did you mean …?` where something is near, else nothing.
+/// ` (did you mean …?)` where something is near, else nothing.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, candidates).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+    nearest(word, candidates).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default()
 }
 
 #[cfg(test)]

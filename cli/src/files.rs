@@ -32,6 +32,21 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
+/// Whether both paths lead to one thing that is there.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether something is there that is neither file nor folder: a pipe, a device.
+pub(crate) fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+/// Removes a folder and what is in it; that it stays is no failure.
+pub(crate) fn remove_folder(path: &Path) {
+    let _ = fs::remove_dir_all(path);
+}
+
 /// Length of a file in bytes, where it is a plain file.
 pub(crate) fn length(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())

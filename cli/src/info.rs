@@ -1,10 +1,12 @@
 //! What a store holds.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
-use throughline::engine::{AttrType, Attribute, Column, Subject};
+use throughline::engine::{AttrType, Attribute, Column, Subject, Symbols};
 use throughline::{Db, Params, Value};
 
 use crate::args::InfoFormat;
@@ -62,7 +64,10 @@ fn describe(db: &Db, attribute: &Attribute) -> Described {
         top: Vec::new(),
     };
     if attribute.subject == Subject::Customer {
-        described.filled = snapshot.customer_column(attribute.id).ok().map(|column| filled(&column));
+        if let Ok(column) = snapshot.customer_column(attribute.id) {
+            described.filled = Some(filled(&column));
+            describe_customers(&mut described, &column, &snapshot.symbols(attribute.id));
+        }
         return described;
     }
     if attribute.ty == AttrType::Symbol {
@@ -108,6 +113,50 @@ fn describe(db: &Db, attribute: &Attribute) -> Described {
     described
 }
 
+/// What the customers' own attribute holds, whether they did anything or not.
+fn describe_customers(described: &mut Described, column: &Column, symbols: &Symbols) {
+    let there = |row: &usize| !column.is_null(*row);
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+    match (column, described.attribute.ty) {
+        (Column::Symbol { codes, dictionary }, _) => {
+            for &code in codes.iter().filter(|&&code| code > 0) {
+                *counts.entry(code - 1).or_default() += 1;
+            }
+            described.distinct = Some(counts.len() as u64);
+            let named = counts.iter().filter_map(|(&code, &count)| {
+                Some((symbols.get(*dictionary.get(code as usize)?).to_owned(), count))
+            });
+            described.top = most_frequent(named.map(|(text, count)| (Value::Str(text.into()), count)));
+        }
+        (Column::Int { values, .. }, AttrType::Bool) => {
+            for (_, &value) in values.iter().enumerate().filter(|(row, _)| there(row)) {
+                *counts.entry(u32::from(value != 0)).or_default() += 1;
+            }
+            described.top = most_frequent(counts.iter().map(|(&bit, &count)| (Value::Bool(bit == 1), count)));
+        }
+        (Column::Int { values, .. }, ty) => {
+            let wrapped = if ty == AttrType::Time { Value::Time } else { Value::Int };
+            let present = || values.iter().enumerate().filter(|(row, _)| there(row)).map(|(_, &value)| value);
+            described.least = present().min().map_or(Value::Null, wrapped);
+            described.greatest = present().max().map_or(Value::Null, wrapped);
+        }
+        (Column::Float { values, .. }, _) => {
+            let present = || values.iter().enumerate().filter(|(row, _)| there(row)).map(|(_, &value)| value);
+            described.least = present().min_by(f64::total_cmp).map_or(Value::Null, Value::Float);
+            described.greatest = present().max_by(f64::total_cmp).map_or(Value::Null, Value::Float);
+        }
+        (Column::Str { .. }, _) => {}
+    }
+}
+
+/// The most frequent values first, equal ones by value.
+fn most_frequent(counts: impl Iterator<Item = (Value, u64)>) -> Vec<(Value, u64)> {
+    let mut counts: Vec<(Value, u64)> = counts.collect();
+    counts.sort_by_cached_key(|(value, count)| (Reverse(*count), crate::render::for_people(value)));
+    counts.truncate(TOP_VALUES);
+    counts
+}
+
 fn as_count(value: &Value) -> Option<u64> {
     match value {
         Value::Int(number) => u64::try_from(*number).ok(),
@@ -144,7 +193,7 @@ fn for_people(db: &Db, path: &Path, attributes: &[Described], out: &mut dyn Writ
     }
     writeln!(
         out,
-        "on disk       {}: history {}, graph {} ({} segments, {} runs, event ids {})",
+        "on disk       {}: history {}, graph {} (segments {}, runs {}, event ids {})",
         bytes(sizes.history_bytes + sizes.graph_bytes),
         bytes(sizes.history_bytes),
         bytes(sizes.graph_bytes),
@@ -216,8 +265,8 @@ fn as_json(db: &Db, attributes: &[Described]) -> Outcome<Json> {
     Ok(json!({
         "customers": snapshot.customers(),
         "interactions": snapshot.interactions(),
-        "first": span.map(|(first, _)| civil::rfc3339(first)),
-        "last": span.map(|(_, last)| civil::rfc3339(last)),
+        "first": span.map(|(first, _)| value(&Value::Time(first))),
+        "last": span.map(|(_, last)| value(&Value::Time(last))),
         "commit": snapshot.commit(),
         "cohorts": snapshot.cohorts(),
         "history_bytes": sizes.history_bytes,

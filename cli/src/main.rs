@@ -57,30 +57,49 @@ fn run(command: Command) -> Outcome<()> {
 fn import(args: &ImportArgs) -> Outcome<()> {
     // The map is read before the store is made: a slip in it leaves nothing behind.
     let mapping = import::read_map(args.map.as_deref())?;
+    let sources = || args.files.iter().chain(&args.customers);
+    import::check_readable(sources())?;
+    let rejects = args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db));
+    if let Some(source) = sources().find(|source| files::same(source, &rejects)) {
+        return Err(Failure::said(format!(
+            "{} cannot be read and take the refused rows at once; name another file with --rejects",
+            source.display()
+        )));
+    }
+    let fresh = !args.db.exists();
     let db = store::open_with_memory(&args.db, true, args.memory.memory)?;
     let plan = import::Plan {
         files: args.files.clone(),
         customers: args.customers.clone(),
         mapping,
         strict: args.strict,
-        rejects: args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db)),
+        rejects,
     };
-    let summary = import::import(&db, &plan)?;
-    say(&summary.written());
+    match import::import(&db, &plan) {
+        Ok(summary) => say(&summary.written()),
+        Err(failure) => {
+            let empty = db.snapshot().commit() == 0;
+            drop(db);
+            if fresh && empty {
+                // The store that this very run made, and nothing came into.
+                files::remove_folder(&args.db);
+            }
+            return Err(failure);
+        }
+    }
     Ok(())
 }
 
 fn query(args: &QueryArgs) -> Outcome<()> {
     let params = match params::parse_all(&args.params) {
         Ok(params) => params,
-        // Exits with status 2, as clap does for every other slip of usage.
-        Err(words) => Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit(),
+        Err(words) => wrong_usage(words),
     };
     if let Some(unused) = params.keys().find(|name| !store::uses(&args.query, name)) {
         let words = format!(
             "the query does not speak of `${unused}`; leave out --param {unused}=… or write ${unused} in it"
         );
-        Cli::command().error(clap::error::ErrorKind::ValueValidation, words).exit();
+        wrong_usage(words);
     }
     let db = store::open(&args.db, args.read_only)?;
     let statements = store::statements(&args.query);
@@ -94,13 +113,25 @@ fn query(args: &QueryArgs) -> Outcome<()> {
     Ok(())
 }
 
+/// Exits with status 2, as clap does for every other slip of usage.
+fn wrong_usage(words: String) -> ! {
+    let mut command = Cli::command();
+    command.build();
+    let command = command.find_subcommand_mut("query").map_or_else(Cli::command, |query| query.clone());
+    command.clone().error(clap::error::ErrorKind::ValueValidation, words).exit()
+}
+
 fn generate(args: &GenerateArgs) -> Outcome<()> {
     let started = Instant::now();
-    let rows = generate::generate(&args.out, args.customers, args.seed)?;
+    let generated = generate::generate(&args.out, args.customers, args.seed)?;
+    let idle = match u64::from(args.customers).saturating_sub(generated.customers) {
+        0 => String::new(),
+        idle => format!(" ({} more did nothing)", people::count(idle)),
+    };
     say(&format!(
-        "wrote {} interactions of {} customers to {} in {:.1} s",
-        people::count(rows),
-        people::count(u64::from(args.customers)),
+        "wrote {} interactions of {} customers{idle} to {} in {:.1} s",
+        people::count(generated.interactions),
+        people::count(generated.customers),
         args.out.display(),
         started.elapsed().as_secs_f64()
     ));

@@ -21,7 +21,14 @@ pub(crate) fn parse(text: &str) -> Result<(String, Value), String> {
 
 /// All of a command line.
 pub(crate) fn parse_all(texts: &[String]) -> Result<Params, String> {
-    texts.iter().map(|text| parse(text)).collect()
+    let mut params = Params::new();
+    for text in texts {
+        let (name, value) = parse(text)?;
+        if params.insert(name.clone(), value).is_some() {
+            return Err(format!("the parameter `{name}` is given twice"));
+        }
+    }
+    Ok(params)
 }
 
 /// The value a text looks like: a number, true, false, or text. Quotes make it text.

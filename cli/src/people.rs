@@ -13,6 +13,11 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// So many of a thing: `1 row`, `1,234 rows`.
+pub(crate) fn many(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{} {thing}s", count(number)) }
+}
+
 /// Bytes as `512 B`, `3.4 MB`; a MB is 1,048,576 bytes.
 pub(crate) fn bytes(number: u64) -> String {
     let mut value = number as f64;

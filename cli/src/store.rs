@@ -4,20 +4,41 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use throughline::engine::Options;
-use throughline::{Answer, Db, Params, QueryError, diagnostics};
+use throughline::{Answer, Db, Params, QueryError, Value, diagnostics};
 
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
-use crate::people::count;
-use crate::render::{self, Width};
+use crate::people::many;
+use crate::render::{self, Shown, Width};
 
 /// Opens the store that is there.
 pub(crate) fn open(path: &Path, read_only: bool) -> Outcome<Db> {
+    is_folder(path)?;
+    if !path.exists() {
+        return Err(Failure::said(format!(
+            "there is no store in {}; `throughline import {} FILE` makes one",
+            path.display(),
+            path.display()
+        )));
+    }
     Ok(Db::open_with(path, Options { create: false, read_only, ..Options::default() })?)
+}
+
+/// That the path is not that of a file, which is a slip often made.
+fn is_folder(path: &Path) -> Outcome<()> {
+    if path.is_file() {
+        return Err(Failure::said(format!(
+            "{} is a file, and a store is a folder; `throughline import DB {}` reads it into the store DB",
+            path.display(),
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Opens a store to work on it with so much memory, in bytes.
 pub(crate) fn open_with_memory(path: &Path, create: bool, memory_bytes: usize) -> Outcome<Db> {
+    is_folder(path)?;
     Ok(Db::open_with(path, Options { create, memory_bytes, ..Options::default() })?)
 }
 
@@ -43,9 +64,29 @@ pub(crate) fn ask(db: &Db, text: &str, params: &Params) -> Outcome<Answer> {
         }
         Err(error) => {
             say(&told(&error));
+            if let Some((name, value)) =
+                params.iter().find(|(_, value)| is_plain(value) && of_wrong_type(&error))
+            {
+                let value = render::for_people(value);
+                say(&format!(
+                    "note: ${name} was taken for a number or a truth; {name}='\"{value}\"' makes it text"
+                ));
+            }
             Err(Failure::AlreadySaid)
         }
     }
+}
+
+/// Whether the value is one that an unquoted parameter becomes by its looks.
+fn is_plain(value: &Value) -> bool {
+    matches!(value, Value::Int(_) | Value::Float(_) | Value::Bool(_))
+}
+
+/// Whether a value of another type was wanted.
+fn of_wrong_type(error: &QueryError) -> bool {
+    const CODES: [&str; 2] = ["E302", "E308"];
+    matches!(error, QueryError::Query { diagnostics, .. }
+        if diagnostics.iter().any(|found| CODES.contains(&found.code)))
 }
 
 fn told(error: &QueryError) -> String {
@@ -68,12 +109,24 @@ pub(crate) fn uses(text: &str, name: &str) -> bool {
 /// Writes an answer to standard output.
 pub(crate) fn show(answer: &Answer, format: Format) -> Outcome<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    render::rows(&mut out, format, answer.columns(), answer.rows(), terminal_width())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::output(&error))?;
+    let written = match (format, terminal_width()) {
+        (Format::Table, Some(width)) => render::on_terminal(&mut out, answer, width),
+        (_, width) => {
+            render::rows(&mut out, format, answer.columns(), answer.rows(), width).map(|()| Shown::Whole)
+        }
+    };
+    let shown =
+        written.and_then(|shown| out.flush().map(|()| shown)).map_err(|error| Failure::output(&error))?;
+    match shown {
+        Shown::Whole => {}
+        Shown::WithoutEmpty(1) => say("note: 1 column is empty in every row and left out here"),
+        Shown::WithoutEmpty(columns) => {
+            say(&format!("note: {columns} columns are empty in every row and left out here"));
+        }
+        Shown::Records => say("note: too many columns for this terminal; SELECT some of them for a table"),
+    }
     if format == Format::Table && io::stdout().is_terminal() {
-        let rows = answer.rows().len() as u64;
-        say(&format!("{} {}", count(rows), if rows == 1 { "row" } else { "rows" }));
+        say(&many(answer.rows().len() as u64, "row"));
     }
     Ok(())
 }

@@ -40,7 +40,17 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
                 report.chunks += 1;
                 report.graph_bytes += bytes.len() as u64;
             }
-            Err(error @ Error::Damaged { .. }) => report.problems.push(error.to_string()),
+            Err(error @ (Error::Damaged { .. } | Error::Graph { .. })) => {
+                report.problems.push(match error {
+                    Error::Graph { .. } => format!("{}/chunk {}: {error}", version.chunks.folder(), chunk.id),
+                    named => named.to_string(),
+                });
+            }
+            Err(error @ Error::GraphUnresponsive { .. }) => {
+                // It answers nothing more, so every further chunk would say the same.
+                report.problems.push(error.to_string());
+                break;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -1,5 +1,7 @@
 //! The whole history, in order of time, whatever the number of threads.
 
+use std::collections::HashSet;
+
 use super::lifecycle::{Contact, live, topic_weights};
 
 /// Interactions of all customers, in runs sorted by time and customer.
@@ -40,6 +42,14 @@ impl History {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.runs.iter().map(Vec::len).sum()
+    }
+
+    /// How many customers did anything.
+    pub(crate) fn customers(&self) -> u64 {
+        // A customer's whole life lies in one run.
+        let in_run =
+            |run: &Vec<Contact>| run.iter().map(|contact| contact.customer).collect::<HashSet<u32>>().len();
+        self.runs.iter().map(in_run).sum::<usize>() as u64
     }
 
     /// All of them in order of time, then customer.

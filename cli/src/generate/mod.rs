@@ -16,9 +16,24 @@ use crate::failure::{Failure, Outcome};
 use crate::files;
 use history::History;
 
+/// What a generated history came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generated {
+    /// How many interactions it has.
+    pub(crate) interactions: u64,
+    /// How many customers have any.
+    pub(crate) customers: u64,
+}
+
+impl Generated {
+    fn of(history: &History) -> Self {
+        Self { interactions: history.len() as u64, customers: history.customers() }
+    }
+}
+
 /// Writes a history of `customers` customers to `out`, in the format its name
-/// says. Answers how many interactions it has.
-pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<u64> {
+/// says.
+pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<Generated> {
     let name = out.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_lowercase();
     let (plain, packing) = match (name.strip_suffix(".gz"), name.strip_suffix(".zst")) {
         (Some(plain), _) => (plain, Packing::Gzip),
@@ -34,7 +49,7 @@ pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<u64> {
             let history = lived(customers, seed);
             columns::parquet(file, history.iter())
                 .map_err(|error| Failure::said(format!("cannot write {}: {error}", out.display())))?;
-            return Ok(history.len() as u64);
+            return Ok(Generated::of(&history));
         }
         ("parquet", _) => {
             return Err(Failure::said("Parquet is packed inside already; name the file .parquet"));
@@ -65,7 +80,7 @@ pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<u64> {
             packer.finish().and_then(|mut file| file.flush()).map_err(failed)?;
         }
     }
-    Ok(history.len() as u64)
+    Ok(Generated::of(&history))
 }
 
 fn lived(customers: u32, seed: u64) -> History {

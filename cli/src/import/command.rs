@@ -23,6 +23,15 @@ pub(crate) fn read_map(path: Option<&Path>) -> Outcome<Mapping> {
         .map_err(|failure| Failure::said(format!("{}: {failure}", path.display())))
 }
 
+/// That every file is there and can be opened. Standard input (`-`) and pipes
+/// are left alone: what opens a pipe must read it.
+pub(crate) fn check_readable<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Outcome<()> {
+    paths
+        .into_iter()
+        .filter(|path| *path != Path::new("-") && !files::is_pipe(path))
+        .try_for_each(|path| files::open(path).map(drop))
+}
+
 /// Imports files as they are, with the headers understood by themselves.
 pub(crate) fn import_plain(db: &Db, store: &Path, files: Vec<PathBuf>) -> Outcome<Summary> {
     let plan = Plan {

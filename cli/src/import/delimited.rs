@@ -39,8 +39,12 @@ pub(crate) fn read(
     let Some((_, header)) = lines.next().map_err(unreadable)? else {
         return Err(Failure::said(format!("{file} is empty: it has not even a header line")));
     };
-    let header = header
-        .map_err(|_| Failure::said(format!("the header of {file} is not UTF-8; convert the file first")))?;
+    let header = header.map_err(|(reason, _)| {
+        Failure::said(match reason {
+            Reason::OpenQuote => format!("the header of {file} opens a quote that nothing closes"),
+            _ => format!("the header of {file} is not UTF-8; convert the file first"),
+        })
+    })?;
     let mut table = Table::new(intake, &file, section, false);
     table.add_columns(intake, &header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>())?;
 
@@ -63,14 +67,15 @@ pub(crate) fn read(
     table.finish(intake)
 }
 
-type Row = Result<StringRecord, ByteRecord>;
+/// A record, or why it is none and its bytes.
+type Row = Result<StringRecord, (Reason, ByteRecord)>;
 
 fn take(table: &mut Table, intake: &mut Intake<'_>, line: u64, row: &Row) -> Outcome<()> {
     match row {
         Ok(record) => table.take(intake, line, record),
-        Err(bytes) => {
+        Err((reason, bytes)) => {
             let raw = StringRecord::from_byte_record_lossy(bytes.clone()).raw();
-            table.refuse(intake, line, &Refusal::row(Reason::NotUtf8, ""), &raw)
+            table.refuse(intake, line, &Refusal::row(*reason, ""), &raw)
         }
     }
 }
@@ -92,11 +97,11 @@ impl<R: Read> Lines<R> {
             .flexible(true)
             .has_headers(false)
             .buffer_capacity(1 << 18)
-            .from_reader(Terminated { inner, last: None, end });
+            .from_reader(Terminated { inner, last: None, end, at_end: false });
         Self { reader, spare: ByteRecord::new(), carriage_returns }
     }
 
-    /// The next record; `Err` inside where it is not UTF-8.
+    /// The next record; `Err` inside where it is not UTF-8, or has no end.
     fn next(&mut self) -> csv::Result<Option<(u64, Row)>> {
         let mut record = std::mem::take(&mut self.spare);
         if !self.reader.read_byte_record(&mut record)? {
@@ -105,18 +110,24 @@ impl<R: Read> Lines<R> {
         // The position of the record is where the reader stood before blank
         // lines, so its line is counted back from where it ended. A record
         // ends at the CR of a CR LF, before the line is counted.
-        let end = self.reader.position().line() - u64::from(!self.carriage_returns);
+        // Every line is ended, so only an open quote reaches beyond the last.
+        let open = self.reader.get_ref().at_end;
+        let end = self.reader.position().line() - u64::from(!self.carriage_returns && !open);
         let inside: usize =
             record.iter().map(|field| field.iter().filter(|&&byte| byte == b'\n').count()).sum();
         let line = end.saturating_sub(inside as u64).max(1);
-        Ok(Some((line, StringRecord::from_byte_record(record).map_err(csv::FromUtf8Error::into_byte_record))))
+        if open {
+            return Ok(Some((line, Err((Reason::OpenQuote, record)))));
+        }
+        let text = StringRecord::from_byte_record(record);
+        Ok(Some((line, text.map_err(|error| (Reason::NotUtf8, error.into_byte_record())))))
     }
 
     /// Takes a record's memory back for the next one.
     fn give_back(&mut self, row: Row) {
         self.spare = match row {
             Ok(record) => record.into_byte_record(),
-            Err(record) => record,
+            Err((_, record)) => record,
         };
     }
 }
@@ -126,6 +137,8 @@ struct Terminated<R> {
     inner: R,
     last: Option<u8>,
     end: u8,
+    /// Whether all has been read, the end of the last line included.
+    at_end: bool,
 }
 
 impl<R: Read> Read for Terminated<R> {
@@ -140,7 +153,10 @@ impl<R: Read> Read for Terminated<R> {
                 *slot = self.end;
                 Ok(1)
             }
-            _ => Ok(0),
+            _ => {
+                self.at_end = true;
+                Ok(0)
+            }
         }
     }
 }
@@ -196,6 +212,19 @@ mod tests {
         check("a,b\n\n\nc,d\ne,f", &[(1, "a"), (4, "c"), (5, "e")]);
         check("a,b\n\"c\nc\",d\ne,f\n", &[(1, "a"), (2, "c\nc"), (4, "e")]);
         check("a,b\r\n\"c\r\nc\",d\r\ne,f\r\n", &[(1, "a"), (2, "c\r\nc"), (4, "e")]);
+    }
+
+    #[test]
+    fn a_quote_that_nothing_closes() {
+        for text in ["a,b\n\"c,d\ne,f\n", "a,b\n\"c,d\ne,f", "a,b\r\n\"c,d\r\ne,f\r\n", "a,b\r\n\"c,d\r\ne,f"]
+        {
+            let mut lines = Lines::new(text.as_bytes(), b',', has_carriage_returns(text.as_bytes()));
+            assert!(matches!(lines.next(), Ok(Some((1, Ok(_))))), "{text:?}");
+            assert!(matches!(lines.next(), Ok(Some((2, Err((Reason::OpenQuote, _)))))), "{text:?}");
+            assert!(matches!(lines.next(), Ok(None)), "{text:?}");
+        }
+        check("a,b\n\"c\",\"d\"", &[(1, "a"), (2, "c")]);
+        check("a,b\nc \"so\",d\n", &[(1, "a"), (2, "c \"so\"")]);
     }
 
     #[test]

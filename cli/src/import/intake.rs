@@ -221,7 +221,7 @@ impl Table {
     /// Gives every column its type, after the sample. A column that was empty
     /// throughout waits for its first value.
     pub(crate) fn settle(&mut self, intake: &mut Intake<'_>) -> Outcome<()> {
-        check_complete(&self.rules, &self.headers, &self.file, self.section)?;
+        check_complete(intake.mapping, &self.rules, &self.headers, &self.file, self.section)?;
         // Rows taken before a late column are of the schema before it.
         self.flush(intake)?;
         self.settled = true;

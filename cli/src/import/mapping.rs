@@ -201,6 +201,15 @@ impl Mapping {
                 continue;
             }
             let mut target = default_target(header, section);
+            if let Target::Attribute(name) = &target
+                && TAKEN.contains(&name.to_lowercase().as_str())
+            {
+                let name = free_name(header, &taken);
+                notes.push(format!(
+                    "column `{header}` is kept as the attribute `{name}`, because the language uses that word"
+                ));
+                target = Target::Attribute(name);
+            }
             if let Some(by) = taken.get(&target) {
                 let name = free_name(header, &taken);
                 notes.push(format!(
@@ -239,24 +248,40 @@ fn twice<'a>(rules: impl Iterator<Item = &'a ColumnRule>) -> Outcome<()> {
 
 /// That a file gives the customer and the time.
 pub(crate) fn check_complete(
+    mapping: &Mapping,
     rules: &[ColumnRule],
     headers: &[String],
     file: &str,
     section: Section,
 ) -> Outcome<()> {
     let has = |target: &Target| rules.iter().any(|rule| rule.target == *target);
-    let missing = if !has(&Target::Customer) {
-        "customer"
+    let (missing, target) = if !has(&Target::Customer) {
+        ("customer", Target::Customer)
     } else if section == Section::Interactions && !has(&Target::Time) {
-        "time"
+        ("time", Target::Time)
     } else {
         return Ok(());
     };
+    if let Some((column, _)) =
+        mapping.section(section).iter().find(|(_, entry)| entry.targets.contains(&target))
+    {
+        return Err(Failure::said(format!(
+            "the map says that the {missing} is in the column `{column}`, which {file} does not have{}; its columns are: {}",
+            did_you_mean(column, headers.iter().map(String::as_str)),
+            headers.join(", ")
+        )));
+    }
+    if headers.is_empty() {
+        return Err(Failure::said(format!(
+            "{file} has no line that is a JSON object with the {missing}; where it is one large JSON value, write its parts a line each, for example: jq -c '.events[]' FILE | throughline import DB -"
+        )));
+    }
     let usual = if missing == "time" { TIME_HEADERS.join(", ") } else { CUSTOMER_HEADERS.join(", ") };
-    let example = headers.first().map_or("Some column", String::as_str);
+    let example = headers.iter().find(|header| !header.trim().is_empty());
+    let example = toml::Value::String(example.map_or("Some column", String::as_str).trim().to_owned());
     let part = if section == Section::Customers { "customers" } else { "columns" };
     Err(Failure::said(format!(
-        "{file} has no column for the {missing} (looked for: {usual}); its columns are: {}. Say which one it is in a map file, and give it with --map:\n\n    [{part}]\n    \"{example}\" = \"{missing}\"\n",
+        "{file} has no column for the {missing} (looked for: {usual}); its columns are: {}. Say which one it is in a map file, and give it with --map:\n\n    [{part}]\n    {example} = \"{missing}\"\n",
         headers.join(", ")
     )))
 }
@@ -531,6 +556,19 @@ mod tests {
         refused("zone = \"Europe/Berlinn\"", "not a time zone");
         refused("[constants]\ncustomer = \"x\"", "every row needs its own");
         refused("[columns]\na = 3", "must be the name of an attribute");
+    }
+
+    #[test]
+    fn words_of_the_language_are_no_attributes() {
+        check(
+            "",
+            &["customer", "ts", "Persona"],
+            &[
+                ("customer", Target::Customer),
+                ("ts", Target::Time),
+                ("Persona", Target::Attribute("source_persona".into())),
+            ],
+        );
     }
 
     #[test]

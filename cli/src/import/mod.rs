@@ -14,7 +14,7 @@ mod run;
 mod source;
 mod values;
 
-pub(crate) use command::{default_rejects, import_plain, read_map};
+pub(crate) use command::{check_readable, default_rejects, import_plain, read_map};
 pub(crate) use run::{Plan, import};
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(crate) enum Reason {
     BadTimeValue,
     FieldCount,
     TooLong,
+    OpenQuote,
     NotUtf8,
     NotJson,
 }
@@ -40,6 +41,7 @@ impl Reason {
             Self::BadTimeValue => "a time in an attribute that does not parse",
             Self::FieldCount => "wrong number of fields",
             Self::TooLong => "a value that is too long",
+            Self::OpenQuote => "a quote that nothing closes before the end of the file",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::NotJson => "a line that is not a JSON object",
         }

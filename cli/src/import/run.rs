@@ -12,13 +12,13 @@ use throughline::engine::{Db, Import, ImportReport};
 
 use super::intake::{Intake, Message, Tally};
 use super::mapping::{Mapping, Section, check_all_met};
-use super::rejects::Rejects;
+use super::rejects::{Reason, Rejects};
 use super::source::{self, Format, Source, shown};
 use super::{delimited, jsonl, parquet};
 use crate::civil;
 use crate::failure::{Failure, Outcome};
 use crate::files;
-use crate::people::count;
+use crate::people::{count, many};
 use crate::progress::ByteProgress;
 
 /// What is imported, and how.
@@ -172,8 +172,8 @@ impl Summary {
             rows => format!(" ({} of customers)", count(rows)),
         };
         line(format!(
-            "read {} rows{customers}: {} added, {} there already, {} refused",
-            count(rows),
+            "read {}{customers}: {} added, {} there already, {} refused",
+            many(rows, "row"),
             count(report.added),
             count(report.duplicates),
             count(total_refused)
@@ -183,15 +183,18 @@ impl Summary {
         }
         if let Some(path) = &self.rejects {
             line(format!("  each refused row is in {}, with its line and the reason", path.display()));
+            if refused.iter().any(|(reason, _)| *reason == Reason::BadTime.words()) {
+                line("  a map file says how times are written: throughline import --help".to_owned());
+            }
         }
         if let Some((first, last)) = tally.span {
             line(format!("  times from {} to {} UTC", civil::readable(first), civil::readable(last)));
         }
         line(format!(
-            "durable as commit {}: the store holds {} interactions of {} customers",
+            "durable as commit {}: the store holds {} of {}",
             report.commit,
-            count(report.interactions),
-            count(report.customers)
+            many(report.interactions, "interaction"),
+            many(report.customers, "customer")
         ));
         let per_second = rows as f64 / self.seconds.max(1e-9);
         line(format!("{:.2} s, {} rows/s", self.seconds, count(per_second as u64)));

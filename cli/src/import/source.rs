@@ -61,6 +61,18 @@ pub(crate) fn open(path: &Path, progress: &Arc<AtomicU64>) -> Outcome<Source> {
             "{} is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE | throughline import DB -",
             shown(path)
         ))),
+        [b'<', b'?' | b'!' | b'h', ..] => Err(Failure::said(format!(
+            "{} is XML or HTML, which is not read; csv, tsv, JSON lines and Parquet are",
+            shown(path)
+        ))),
+        b"SQLi" => Err(Failure::said(format!(
+            "{} is a SQLite database; write a table as csv: sqlite3 -header -csv FILE 'SELECT …' | throughline import DB -",
+            shown(path)
+        ))),
+        [b'P', b'K', 3, 4] => Err(Failure::said(format!(
+            "{} is a zip archive or a spreadsheet; unpack it, or save it as csv",
+            shown(path)
+        ))),
         [b'[', ..] if format == Format::JsonLines => Err(Failure::said(format!(
             "{} is one JSON array; write one object a line: jq -c '.[]' FILE | throughline import DB -",
             shown(path)

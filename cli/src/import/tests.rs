@@ -252,7 +252,7 @@ fn generated_formats_hold_the_same_history() {
     let bench = Bench::new();
     for (place, name) in ["h.csv.gz", "h.jsonl.zst", "h.parquet"].into_iter().enumerate() {
         let path = bench.folder.path().join(name);
-        let rows = crate::generate::generate(&path, 60, 7).expect("writes");
+        let rows = crate::generate::generate(&path, 60, 7).expect("writes").interactions;
         let summary = import(&bench.db, &bench.plan("", vec![path])).expect("imports");
         let expected = if place == 0 { (rows, 0, 0) } else { (0, rows, 0) };
         assert_eq!(counts(&summary), expected, "{name}");

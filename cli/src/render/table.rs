@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use throughline::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::text::{for_people, is_number};
+use super::text::{for_people, is_number, is_whole};
 
 /// Columns of a terminal that a table may fill; `None` where it goes on as far as it must.
 pub(crate) type Width = Option<usize>;
@@ -22,17 +22,12 @@ pub(crate) fn table(
     rows: &[Vec<Value>],
     width: Width,
 ) -> io::Result<()> {
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(for_people).collect()).collect();
-    let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
-    for row in &cells {
-        for (cell, column) in row.iter().zip(&mut widths) {
-            *column = (*column).max(cell.width());
-        }
-    }
-    let right: Vec<bool> =
-        (0..names.len()).map(|column| rows.iter().filter_map(|row| row.get(column)).any(is_number)).collect();
+    let cells = cells(rows);
+    let mut widths = widths(names, &cells);
+    let right = columns_with(names.len(), rows, is_number);
     if let Some(total) = width {
-        fit(&mut widths, &right, total);
+        let whole = columns_with(names.len(), rows, is_whole);
+        fit(&mut widths, &whole, total);
     }
     let headers: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     line(out, &headers, &widths, &right)?;
@@ -44,12 +39,44 @@ pub(crate) fn table(
     Ok(())
 }
 
+/// Columns of a terminal that the table takes where nothing is cut.
+pub(crate) fn full_width(names: &[&str], rows: &[Vec<Value>]) -> usize {
+    let widths = widths(names, &cells(rows));
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+/// Columns of a terminal that it takes where everything is cut that may be.
+pub(crate) fn least_width(names: &[&str], rows: &[Vec<Value>]) -> usize {
+    let mut widths = widths(names, &cells(rows));
+    fit(&mut widths, &columns_with(names.len(), rows, is_whole), 0);
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+/// Which columns have such a value.
+fn columns_with(columns: usize, rows: &[Vec<Value>], such: fn(&Value) -> bool) -> Vec<bool> {
+    (0..columns).map(|column| rows.iter().filter_map(|row| row.get(column)).any(such)).collect()
+}
+
+fn cells(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.iter().map(for_people).collect()).collect()
+}
+
+fn widths(names: &[&str], cells: &[Vec<String>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
+    for row in cells {
+        for (cell, column) in row.iter().zip(&mut widths) {
+            *column = (*column).max(cell.width());
+        }
+    }
+    widths
+}
+
 /// Narrows the widest text columns until the table fits.
-fn fit(widths: &mut [usize], right: &[bool], total: usize) {
+fn fit(widths: &mut [usize], whole: &[bool], total: usize) {
     let gaps = GAP * widths.len().saturating_sub(1);
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(total);
     while excess > 0 {
-        let widest = widths.iter_mut().zip(right).filter(|(width, right)| !**right && **width > CUT_MIN);
+        let widest = widths.iter_mut().zip(whole).filter(|(width, whole)| !**whole && **width > CUT_MIN);
         let Some((width, _)) = widest.max_by_key(|(width, _)| **width) else { return };
         *width -= 1;
         excess -= 1;

@@ -77,9 +77,12 @@ impl Shell {
 
     fn mode(&mut self, name: &str) -> Outcome<()> {
         let known = ["table", "csv", "json", "jsonl", "markdown"];
+        if name.is_empty() {
+            return Err(usage(&format!(".mode FORMAT, where FORMAT is one of {}", known.join(", "))));
+        }
         self.format = Format::from_str(name, true).map_err(|_| {
             Failure::said(format!(
-                "`{name}` is no mode{}; modes are: {}",
+                "`{name}` is no mode{}; modes are {}",
                 did_you_mean(name, known),
                 known.join(", ")
             ))
@@ -124,7 +127,7 @@ impl Shell {
                 "no customer goes by `{id}`; an identity is written namespace:key, and `{id}` alone is id:{id}"
             )));
         }
-        if self.format == Format::Table { show_filled(&answer) } else { show(&answer, self.format) }
+        if self.format == Format::Table { show_journey(&answer) } else { show(&answer, self.format) }
     }
 
     fn import(&self, file: &str) -> Outcome<()> {
@@ -156,23 +159,18 @@ impl Shell {
     }
 }
 
-/// An answer as a table, without the columns that are empty throughout.
-pub(crate) fn show_filled(answer: &Answer) -> Outcome<()> {
-    let filled: Vec<usize> = (0..answer.columns().len())
-        .filter(|&column| {
-            answer.rows().iter().filter_map(|row| row.get(column)).any(|cell| *cell != Value::Null)
-        })
-        .collect();
-    let names: Vec<&str> = filled
-        .iter()
-        .filter_map(|&column| answer.columns().get(column))
-        .map(|column| column.name.as_str())
-        .collect();
-    let rows: Vec<Vec<Value>> = answer
-        .rows()
-        .iter()
-        .map(|row| filled.iter().filter_map(|&column| row.get(column).cloned()).collect())
-        .collect();
+/// A customer's interactions as a table, without the columns that are empty
+/// throughout, and without those that say of each row whose it is, where that
+/// is the same throughout.
+pub(crate) fn show_journey(answer: &Answer) -> Outcome<()> {
+    let known = |place: &usize| {
+        let name = answer.columns().get(*place).map(|column| column.name.as_str());
+        let mut cells = answer.rows().iter().map(|row| row.get(*place));
+        let first = cells.next();
+        name == Some("customer") || (name == Some("identity") && cells.all(|cell| Some(cell) == first))
+    };
+    let places: Vec<usize> = render::filled(answer).into_iter().filter(|place| !known(place)).collect();
+    let (names, rows) = render::some_columns(answer, &places);
     render::table(&mut std::io::stdout().lock(), &names, &rows, terminal_width())?;
     Ok(())
 }

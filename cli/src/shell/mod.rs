@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::store::{self, say};
 
-pub(crate) use commands::show_filled;
+pub(crate) use commands::show_journey;
 
 /// Files that read files that read files: no deeper than this.
 const READ_DEPTH_MAX: usize = 8;
@@ -110,10 +110,10 @@ impl Shell {
         say("A query ends at ; or at an empty line. .help lists the commands, .exit leaves.");
         match &self.db {
             Some((path, db)) => say(&format!(
-                "{}: {} interactions of {} customers",
+                "{}: {} of {}",
                 path.display(),
-                crate::people::count(db.snapshot().interactions()),
-                crate::people::count(db.snapshot().customers())
+                crate::people::many(db.snapshot().interactions(), "interaction"),
+                crate::people::many(db.snapshot().customers(), "customer")
             )),
             None => say("No store is open: write .open DB"),
         }
@@ -141,8 +141,12 @@ impl Shell {
 
     /// Takes a line: a dot command, or a part of a statement.
     fn line(&mut self, line: &str, blank_ends: bool) -> Outcome<Then> {
-        if self.pending.trim().is_empty() && line.trim_start().starts_with('.') {
-            let done = self.command(line.trim());
+        let begins = self.pending.trim().is_empty();
+        // At a terminal the bare words are typed by everybody, and no query is one of them.
+        let bare = blank_ends && ["exit", "quit", "help"].contains(&line.trim().trim_end_matches(';'));
+        if begins && (bare || line.trim_start().starts_with('.')) {
+            let line = if bare { format!(".{}", line.trim()) } else { line.trim().to_owned() };
+            let done = self.command(&line);
             return match done {
                 Ok(then) => Ok(then),
                 Err(failure) => self.failed(failure).map(|()| Then::GoOn),

@@ -9,4 +9,5 @@ mod kill;
 mod pruning;
 mod real_data;
 mod repair;
+mod reference;
 mod tidy;
