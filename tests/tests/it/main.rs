@@ -8,6 +8,6 @@ mod golden;
 mod kill;
 mod pruning;
 mod real_data;
-mod repair;
 mod reference;
+mod repair;
 mod tidy;
