@@ -58,13 +58,20 @@ type SledDb = sled::Db<LEAF_FANOUT>;
 pub struct Deadlines {
     /// For `get`, `get_many` and `apply`.
     pub call: Duration,
-    /// For opening, closing, reopening, `flush` and `keys`, which may go over the whole database.
+    /// For opening: a sound database opens in a fraction of a second, and one whose own records
+    /// are damaged may never do so.
+    pub open: Duration,
+    /// For closing, reopening, `flush` and `keys`, which may go over the whole database.
     pub whole: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { call: Duration::from_secs(60), whole: Duration::from_secs(600) }
+        Self {
+            call: Duration::from_secs(60),
+            open: Duration::from_secs(60),
+            whole: Duration::from_secs(180),
+        }
     }
 }
 
@@ -130,10 +137,10 @@ impl SledStore {
             .spawn(move || worker.run(&opened, &queue))
             .map_err(|error| graph("start its thread", error))?;
         // On an error `requests` is dropped here, and a worker that opens late stops by itself.
-        match answer.recv_timeout(deadlines.whole) {
+        match answer.recv_timeout(deadlines.open) {
             Ok(answer) => answer?,
             Err(RecvTimeoutError::Timeout) => {
-                return Err(Error::GraphUnresponsive { action: "open", seconds: deadlines.whole.as_secs() });
+                return Err(Error::GraphUnresponsive { action: "open", seconds: deadlines.open.as_secs() });
             }
             Err(RecvTimeoutError::Disconnected) => return Err(graph("open", STOPPED)),
         }
@@ -277,7 +284,7 @@ impl Worker {
         }
         // An answer that cannot be sent is one nobody waits for any more.
         while let Ok(request) = queue.recv() {
-            let Deadlines { call, whole } = self.deadlines;
+            let Deadlines { call, whole, .. } = self.deadlines;
             match request {
                 Request::Get(keys, reply) => {
                     self.turn(call, |worker| drop(reply.send(worker.read("read", |db| read(db, &keys)))));

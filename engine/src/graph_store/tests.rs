@@ -1,7 +1,8 @@
 use super::*;
 use crate::disk::{Disk, OsDisk, parent, read_whole, write_atomically};
 
-const SHORT: Deadlines = Deadlines { call: Duration::from_millis(400), whole: Duration::from_millis(400) };
+const SHORT_LIMIT: Duration = Duration::from_millis(400);
+const SHORT: Deadlines = Deadlines { call: SHORT_LIMIT, open: SHORT_LIMIT, whole: SHORT_LIMIT };
 
 fn value(seed: u8, len: usize) -> Vec<u8> {
     let mut state = u64::from(seed) + 1;
@@ -73,7 +74,11 @@ fn a_stuck_worker_is_given_up() {
         requests: Mutex::new(requests),
         dead: Mutex::new(None),
         turn: Arc::new(Mutex::new(turn)),
-        deadlines: Deadlines { call: Duration::from_millis(10), whole: Duration::from_secs(3_600) },
+        deadlines: Deadlines {
+            call: Duration::from_millis(10),
+            open: Duration::from_secs(3_600),
+            whole: Duration::from_secs(3_600),
+        },
     };
     assert!(matches!(store.get(b"k"), Err(Error::GraphUnresponsive { action: "read", .. })));
     // Later calls would wait an hour if the handle were not known to be dead.
