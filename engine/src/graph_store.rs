@@ -67,11 +67,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self {
-            call: Duration::from_secs(60),
-            open: Duration::from_secs(60),
-            whole: Duration::from_secs(180),
-        }
+        Self { call: Duration::from_secs(60), open: Duration::from_secs(60), whole: Duration::from_secs(180) }
     }
 }
 
