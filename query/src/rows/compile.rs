@@ -46,7 +46,7 @@ pub(crate) fn unknown_column(name: &str, span: Span, known: &[String]) -> Diagno
     }
     let help = match did_you_mean(&near) {
         Some(question) => format!("{question} There are: {list}"),
-        None => format!("there are: {list}"),
+        None => format!("a text is written `'{name}'`; names are: {list}"),
     };
     Diagnostic::error("E301", span, format!("there is no column or attribute `{name}` here"))
         .label("unknown name")
