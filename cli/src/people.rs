@@ -1,17 +1,6 @@
 //! Counts and sizes as people write them.
 
-/// `1234567` as `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(crate) use throughline::value::grouped as count;
 
 /// So many of a thing: `1 row`, `1,234 rows`.
 pub(crate) fn many(number: u64, thing: &str) -> String {

@@ -26,7 +26,7 @@ pub use reader::IndexReader;
 
 use roaring::RoaringBitmap;
 
-use crate::model::Millis;
+use crate::model::{Millis, date_of};
 
 const MAGIC: [u8; 4] = *b"TLIX";
 const VERSION: u16 = 1;
@@ -38,20 +38,10 @@ const THIRD_IS_SECOND: u16 = 2;
 
 /// The UTC month that `ms` milliseconds since 1970 lie in: year * 12 + month - 1.
 /// Years beyond an `i32` of months are taken for the nearest month that is not.
-///
-/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
-/// `civil_from_days`, <https://howardhinnant.github.io/date_algorithms.html>.
 pub fn month_of(ms: Millis) -> i32 {
-    // Days since 0000-03-01; a year begins in March, so that a leap day ends it.
-    let days = ms.div_euclid(86_400_000) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let months = (era * 400 + year_of_era) * 12 + month_from_march + 2;
+    let (year, month, _) = date_of(ms);
     // One below the largest, so that a range past it can be named.
-    months.clamp(i64::from(i32::MIN), i64::from(i32::MAX) - 1) as i32
+    (year * 12 + month - 1).clamp(i64::from(i32::MIN), i64::from(i32::MAX) - 1) as i32
 }
 
 /// The customers with at least one, two and three occurrences of something.

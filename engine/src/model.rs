@@ -8,6 +8,23 @@ use crate::limits::IDENTITY_BYTES_MAX;
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = i64;
 
+/// The UTC date that `ms` lies in: year, month from 1, day from 1.
+///
+/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
+/// `civil_from_days`, <https://howardhinnant.github.io/date_algorithms.html>.
+pub(crate) fn date_of(ms: Millis) -> (i64, i64, i64) {
+    // Days since 0000-03-01; a year begins in March, so that a leap day ends it.
+    let days = ms.div_euclid(86_400_000) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
 /// A customer's number inside one store. It never shows in an answer.
 pub type CustomerOrdinal = u32;
 

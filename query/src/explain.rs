@@ -4,12 +4,12 @@ use throughline_engine::Snapshot;
 
 use crate::answer::Answer;
 use crate::error::QueryError;
-use crate::plan::cells::grouped;
 use crate::plan::compile::{Operator, Phase, Plan, Stage, Then};
 use crate::plan::index::{scans, units_with};
 use crate::rows::{RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Span};
 use crate::value::Value;
+use crate::value::grouped;
 
 /// The plan as rows: step, detail, customers (an estimate from above, where the index has one).
 pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<Answer, QueryError> {

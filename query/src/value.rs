@@ -175,6 +175,20 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// A count as people write it, a comma after each group of three digits:
+/// `1,234,567`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,5 +204,14 @@ mod tests {
         check(Value::Duration(1_500), "1.5");
         check(vec![1_i64, 2].into(), "[1,2]");
         check(Option::<i64>::None.into(), "null");
+    }
+
+    #[test]
+    fn digits_in_groups() {
+        let check = |count, expected: &str| assert_eq!(grouped(count), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(1_234_567, "1,234,567");
     }
 }

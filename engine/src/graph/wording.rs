@@ -5,24 +5,13 @@ use std::sync::Arc;
 use crate::Snapshot;
 use crate::block::Block;
 use crate::column::Column;
-use crate::model::Millis;
+use crate::model::{Millis, date_of};
 use crate::names::Symbols;
 use crate::schema::{AttrType, Attribute};
 
-/// `2026-01-31T09:00:00Z`, with milliseconds where there are any. The date is
-/// Hinnant's `civil_from_days`,
-/// <https://howardhinnant.github.io/date_algorithms.html>.
+/// `2026-01-31T09:00:00Z`, with milliseconds where there are any.
 pub(super) fn utc(ms: Millis) -> String {
-    // Days since 0000-03-01; a year begins in March, so that a leap day ends it.
-    let days = ms.div_euclid(86_400_000) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (year, month, day) = date_of(ms);
     let of_day = ms.rem_euclid(86_400_000);
     let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60);
     match of_day % 1_000 {

@@ -191,8 +191,8 @@ impl ChainsOperator {
         (keyless > 0).then(|| {
             format!(
                 "{} of {} interactions have no {names} and were left out",
-                super::cells::grouped(keyless),
-                super::cells::grouped(seen)
+                crate::value::grouped(keyless),
+                crate::value::grouped(seen)
             )
         })
     }
