@@ -4,7 +4,7 @@ use throughline_engine::Snapshot;
 
 use crate::answer::Answer;
 use crate::error::QueryError;
-use crate::plan::compile::{Operator, Phase, Plan, Stage, Then};
+use crate::plan::compile::{Phase, Plan, Stage, Then};
 use crate::plan::index::{scans, units_with};
 use crate::rows::{RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Span};
@@ -69,15 +69,8 @@ fn explain(
             Stage::For(customers) => line("FOR", customers.explain(), None),
         }
     }
-    match &phase.operator {
-        Operator::Interactions(_) => line("INTERACTIONS", "one row an interaction in sight".to_owned(), None),
-        Operator::Chains(chains) => line("CHAINS", chains.explain(), None),
-        Operator::Funnel(funnel) => {
-            let step = if funnel.lists_attempts() { "FUNNEL, attempts" } else { "FUNNEL" };
-            line(step, funnel.explain(), None);
-        }
-        Operator::Map(map) => line("MAP", map.explain(), None),
-    }
+    let (step, detail) = phase.operator.explain();
+    line(step, detail, None);
     let columns: Vec<&str> = phase.tail.output().columns.iter().map(|column| column.name.as_str()).collect();
     line("rows", columns.join(", "), None);
     match &phase.then {

@@ -1,6 +1,7 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +14,11 @@ use crate::answer::Answer;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
 use crate::explain;
-use crate::kernels::funnel::Matcher;
 use crate::limits::THREADS_MAX;
-use crate::plan::compile::{Ends, Operator, Phase, Plan, Planner, Then};
+use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
 use crate::plan::flow::Flow;
-use crate::plan::funnel::FunnelCounts;
 use crate::plan::index::{scans, units_with};
-use crate::plan::map::MapCells;
+use crate::plan::operator::{Passed, Wanted, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
 use crate::plan::unsupported::not_yet;
@@ -99,19 +98,12 @@ enum Piece {
     These(Vec<u32>),
 }
 
-/// What one unit comes to.
-enum Work {
+/// What one unit has come to.
+enum Done {
+    /// Rows, and whether more of them would change nothing.
     Rows(Partial, bool),
-    Funnel(FunnelCounts),
-    Map(MapCells),
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Passed {
-    seen: u64,
-    keyless: u64,
-    /// How many units were read; LIMIT may end that early.
-    units: usize,
+    /// A part of what all units make together.
+    Part(Box<dyn Any + Send>),
 }
 
 impl Run<'_> {
@@ -232,42 +224,45 @@ impl Run<'_> {
         let units = units_with(snapshot, wanted.as_ref());
         let reads = phase.reads();
         let needed = phase.needed();
+        let look = Wanted {
+            columns: &needed,
+            members: matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After)),
+            sets: phase.tail.needs_sets(),
+        };
         let threads = self
             .options
             .threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
-        let unit_work = |matcher: &mut Option<Matcher>, unit: usize| {
+        let unit_work = |worker: &mut Box<dyn Worker + '_>, unit: usize| {
             self.check()?;
             let mut passed = Passed::default();
             let flow = flow_of(snapshot, unit, &reads, wanted.as_ref(), base)?;
-            let work = self.work(phase, flow, matcher, &needed, &env, &mut passed)?;
+            let done = self.unit(phase, flow, worker.as_mut(), &env, &mut passed)?;
             env.check().map_err(|limit| self.limit(limit))?;
-            Ok::<_, QueryError>((work, passed))
+            Ok::<_, QueryError>((done, passed))
         };
-        let state = || match &phase.operator {
-            Operator::Funnel(funnel) => Some(funnel.matcher()),
-            _ => None,
-        };
-        let (mut partials, mut counts, mut cells) =
-            (Vec::new(), FunnelCounts::default(), MapCells::default());
-        let (mut failure, mut passed) = (None, Passed::default());
+        let state = || phase.operator.worker(look);
+        let mut partials = Vec::new();
+        let mut total = phase.operator.total();
+        let (mut failure, mut passed, mut read) = (None, Passed::default(), 0);
         in_order(&units, threads.clamp(1, THREADS_MAX), state, unit_work, |result| match result {
             Err(error) => {
                 failure = Some(error);
                 false
             }
-            Ok((work, more)) => {
-                passed.seen += more.seen;
-                passed.keyless += more.keyless;
-                passed.units += 1;
-                match (work, &phase.operator) {
-                    (Work::Rows(partial, full), _) => {
+            Ok((done, more)) => {
+                passed.add(more);
+                read += 1;
+                match done {
+                    Done::Rows(partial, full) => {
                         partials.push(partial);
                         return !full;
                     }
-                    (Work::Funnel(more), Operator::Funnel(funnel)) => funnel.merge(&mut counts, more),
-                    (Work::Map(more), Operator::Map(map)) => map.merge(&mut cells, more),
-                    _ => {}
+                    Done::Part(part) => {
+                        if let Some(total) = &mut total {
+                            total.add(part);
+                        }
+                    }
                 }
                 true
             }
@@ -276,18 +271,11 @@ impl Run<'_> {
             return Err(error);
         }
         self.check()?;
-        let whole = match &phase.operator {
-            Operator::Funnel(funnel) if !funnel.lists_attempts() => Some(funnel.rows(counts)),
-            Operator::Map(map) => Some(map.rows(cells, &needed, &env)),
-            Operator::Chains(chains) => {
-                let so_far = if passed.units < units.len() { " as far as was read" } else { "" };
-                let note = chains.note(passed.seen, passed.keyless);
-                notes.extend(note.map(|note| note + so_far));
-                None
-            }
-            _ => None,
-        };
-        if let Some(batch) = whole {
+        // LIMIT may have ended the reading early.
+        let so_far = if read < units.len() { " as far as was read" } else { "" };
+        notes.extend(phase.operator.notes(&passed).into_iter().map(|note| note + so_far));
+        if let Some(total) = total {
+            let batch = total.rows(look, &env).map_err(|limit| self.limit(limit))?;
             let mut partial = phase.tail.start();
             phase.tail.push(&mut partial, batch, &env).map_err(|limit| self.limit(limit))?;
             partials.push(partial);
@@ -301,41 +289,26 @@ impl Run<'_> {
     }
 
     /// What one unit's journeys come to.
-    fn work(
+    fn unit(
         &self,
         phase: &Phase,
         mut flow: Flow,
-        matcher: &mut Option<Matcher>,
-        needed: &[bool],
+        worker: &mut (dyn Worker + '_),
         env: &Env,
         passed: &mut Passed,
-    ) -> Result<Work, QueryError> {
+    ) -> Result<Done, QueryError> {
         for stage in &phase.stages {
             stage.apply(&mut flow, env);
         }
-        let members = matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
-        let batch = match (&phase.operator, matcher) {
-            (Operator::Map(map), _) => return Ok(Work::Map(map.cells(&flow, env))),
-            (Operator::Funnel(funnel), Some(matcher)) if !funnel.lists_attempts() => {
-                let sets = phase.tail.needs_sets();
-                return Ok(Work::Funnel(funnel.counts(matcher, &flow, needed, sets, env)));
+        match worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))? {
+            Work::Part(part) => Ok(Done::Part(part)),
+            Work::Rows(batch) => {
+                let mut partial = phase.tail.start();
+                phase.tail.push(&mut partial, batch, env).map_err(|limit| self.limit(limit))?;
+                let full = phase.tail.full(&partial);
+                Ok(Done::Rows(partial, full))
             }
-            (Operator::Funnel(funnel), Some(matcher)) => {
-                funnel.attempt_rows(matcher, &flow, needed, members, env)
-            }
-            (Operator::Funnel(_), None) => RowBatch::empty(needed.len()),
-            (Operator::Interactions(operator), _) => operator.rows(&flow, needed, members, env),
-            (Operator::Chains(operator), _) => {
-                let found = operator.rows(&flow, needed, members, env);
-                passed.seen = found.seen;
-                passed.keyless = found.keyless;
-                found.rows
-            }
-        };
-        let mut partial = phase.tail.start();
-        phase.tail.push(&mut partial, batch, env).map_err(|limit| self.limit(limit))?;
-        let full = phase.tail.full(&partial);
-        Ok(Work::Rows(partial, full))
+        }
     }
 }
 

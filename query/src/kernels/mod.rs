@@ -4,3 +4,4 @@
 pub(crate) mod chains;
 pub(crate) mod funnel;
 pub(crate) mod keys;
+pub(crate) mod pattern;

@@ -7,13 +7,15 @@ use throughline_engine::{AttrId, Column, Millis, Role};
 use super::cells::{attr_cell, number, truth_of};
 use super::flow::Flow;
 use super::interaction::{named, symbols_of};
+use super::operator::{Operator, Passed, Wanted, Work, Worker};
 use super::spans::span_of;
 use crate::diagnostics::Diagnostic;
 use crate::kernels::chains::{Chain, Contacts, Rule, chains};
 use crate::kernels::keys::{Keys, keys};
 use crate::limits::KEYS_MAX;
 use crate::rows::{
-    Cell, Env, Members, RowBatch, RowColumn, RowSchema, RowType, Sets, count_of, duration_of, row_type,
+    Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, count_of, duration_of,
+    row_type,
 };
 use crate::syntax::ast;
 
@@ -45,21 +47,13 @@ pub(crate) struct ChainsOperator {
     keys: Vec<AttrId>,
     key_names: Vec<String>,
     fields: Vec<Field>,
-    pub schema: RowSchema,
-    pub attrs: Vec<Option<AttrId>>,
+    schema: RowSchema,
+    attrs: Vec<Option<AttrId>>,
     channel: Option<AttrId>,
     case: Option<AttrId>,
     resolved: Option<AttrId>,
     sentiment: Option<AttrId>,
     right_edge: Millis,
-}
-
-/// The rows of one unit, and what was passed over.
-#[derive(Clone, Debug)]
-pub(crate) struct ChainRows {
-    pub rows: RowBatch,
-    pub seen: u64,
-    pub keyless: u64,
 }
 
 impl ChainsOperator {
@@ -168,38 +162,10 @@ impl ChainsOperator {
         self.attrs.push(attr);
     }
 
-    /// The attributes read for the needed columns.
-    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
-        let mut reads = self.keys.clone();
-        for (field, _) in self.fields.iter().zip(needed).filter(|(_, needed)| **needed) {
-            match field {
-                Field::Values(attr) => reads.extend(attr),
-                Field::ChannelChanges => reads.extend(self.channel),
-                Field::Disconnected => reads.extend(self.case),
-                Field::ResolvedClaims => reads.extend(self.resolved),
-                Field::Reopened => reads.extend(self.resolved.into_iter().chain(self.case)),
-                Field::WorstSentiment | Field::SentimentChange => reads.extend(self.sentiment),
-                _ => {}
-            }
-        }
-        reads
-    }
-
-    /// What answers say of interactions without a key; nothing where there are none.
-    pub(crate) fn note(&self, seen: u64, keyless: u64) -> Option<String> {
-        let names = self.key_names.join(" or no ");
-        (keyless > 0).then(|| {
-            format!(
-                "{} of {} interactions have no {names} and were left out",
-                crate::value::grouped(keyless),
-                crate::value::grouped(seen)
-            )
-        })
-    }
-
     /// The chains of a unit.
-    pub(crate) fn rows(&self, flow: &Flow, needed: &[bool], with_members: bool, env: &Env) -> ChainRows {
-        let wants = |place: usize| needed.get(place).copied().unwrap_or(false);
+    fn rows(&self, flow: &Flow, wanted: Wanted<'_>, env: &Env, passed: &mut Passed) -> RowBatch {
+        let (needed, with_members) = (wanted.columns, wanted.members);
+        let wants = |place: usize| wanted.column(place);
         let block = flow.block();
         let owned: Keys;
         let (codes, bound) = match self.keys[..] {
@@ -262,13 +228,14 @@ impl ChainsOperator {
                 members.push(Members { customer: flow.customer(chain.customer as usize), places });
             }
         }
-        let rows = RowBatch {
+        passed.seen += found.seen;
+        passed.keyless += found.keyless;
+        RowBatch {
             len: found.chains.len(),
             columns,
             sets: Sets::One(customers),
             members: with_members.then_some(members),
-        };
-        ChainRows { rows, seen: found.seen, keyless: found.keyless }
+        }
     }
 
     /// A code for every row's case, 0 for none, where a column needs it.
@@ -366,14 +333,71 @@ impl ChainsOperator {
             ),
         }
     }
+}
 
-    /// What EXPLAIN says of it.
-    pub(crate) fn explain(&self) -> String {
+impl Operator for ChainsOperator {
+    fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    fn attrs(&self) -> &[Option<AttrId>] {
+        &self.attrs
+    }
+
+    fn has_members(&self) -> bool {
+        true
+    }
+
+    fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        let mut reads = self.keys.clone();
+        for (field, _) in self.fields.iter().zip(needed).filter(|(_, needed)| **needed) {
+            match field {
+                Field::Values(attr) => reads.extend(attr),
+                Field::ChannelChanges => reads.extend(self.channel),
+                Field::Disconnected => reads.extend(self.case),
+                Field::ResolvedClaims => reads.extend(self.resolved),
+                Field::Reopened => reads.extend(self.resolved.into_iter().chain(self.case)),
+                Field::WorstSentiment | Field::SentimentChange => reads.extend(self.sentiment),
+                _ => {}
+            }
+        }
+        reads
+    }
+
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        Box::new(ChainsWorker { operator: self, wanted })
+    }
+
+    /// Says how many interactions have no key; nothing where none has.
+    fn notes(&self, passed: &Passed) -> Vec<String> {
+        if passed.keyless == 0 {
+            return Vec::new();
+        }
+        vec![format!(
+            "{} of {} interactions have no {} and were left out",
+            crate::value::grouped(passed.keyless),
+            crate::value::grouped(passed.seen),
+            self.key_names.join(" or no "),
+        )]
+    }
+
+    fn explain(&self) -> (&'static str, String) {
         let keys = match self.key_names[..] {
             [] => "all contacts of a customer".to_owned(),
             _ => format!("same {}", self.key_names.join(", ")),
         };
-        format!("{keys}; one pass with a table from key to its last contact")
+        ("CHAINS", format!("{keys}; one pass with a table from key to its last contact"))
+    }
+}
+
+struct ChainsWorker<'a> {
+    operator: &'a ChainsOperator,
+    wanted: Wanted<'a>,
+}
+
+impl Worker for ChainsWorker<'_> {
+    fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
+        Ok(Work::Rows(self.operator.rows(flow, self.wanted, env, passed)))
     }
 }
 

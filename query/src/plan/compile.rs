@@ -10,12 +10,13 @@ use super::funnel::FunnelOperator;
 use super::interaction::{InteractionScope, attribute};
 use super::interactions::InteractionsOperator;
 use super::map::MapOperator;
+use super::operator::Operator;
 use super::predicate::{attributes, holds};
 use super::spans::span_of;
 use super::unsupported::{self, not_yet};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
-use crate::rows::{Env, RowSchema, Tail, Typed, compile_predicate};
+use crate::rows::{Env, Tail, Typed, compile_predicate};
 use crate::syntax::ast::{Name, Op, OpKind, Part, Query, Span};
 use crate::value::Params;
 
@@ -31,7 +32,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Phase {
     pub stages: Vec<Stage>,
-    pub operator: Operator,
+    pub operator: Box<dyn Operator>,
     pub tail: Tail,
     pub then: Then,
 }
@@ -79,15 +80,6 @@ pub(crate) enum Stage {
     Where(Typed),
     /// Customers who satisfy it are kept.
     For(Customers),
-}
-
-/// From journeys to rows.
-#[derive(Debug)]
-pub(crate) enum Operator {
-    Interactions(InteractionsOperator),
-    Chains(ChainsOperator),
-    Funnel(FunnelOperator),
-    Map(MapOperator),
 }
 
 /// What may stand at the end of a query.
@@ -216,23 +208,26 @@ impl<'a> Planner<'a> {
             ops = rest;
         }
         let env = Env::new(snapshot, params);
-        let operator = self.operator(&mut ops, ends, right_edge, members, whole, &env);
-        let mut operator = operator.filter(|_| sound)?;
-        // Interactions are filtered column by column rather than as rows.
-        while let (Operator::Interactions(_), Some((op, rest))) = (&operator, ops.split_first()) {
-            let OpKind::Where(predicate) = &op.kind else { break };
-            let scope = InteractionScope::new(snapshot.schema());
-            stages.push(Stage::Where(compile_predicate(predicate, &scope, &env, &mut self.sink)?));
-            ops = rest;
+        if members || Self::lists_interactions(ops, ends) {
+            if let (false, Some((Op { kind: OpKind::Interactions, .. }, rest))) = (members, ops.split_first())
+            {
+                ops = rest;
+            }
+            let mut interactions = InteractionsOperator::new(&env);
+            // Interactions are filtered column by column rather than as rows.
+            while let Some((Op { kind: OpKind::Where(predicate), .. }, rest)) = ops.split_first() {
+                let scope = InteractionScope::new(snapshot.schema());
+                stages.push(Stage::Where(compile_predicate(predicate, &scope, &env, &mut self.sink)?));
+                ops = rest;
+            }
+            interactions.one_each = match ops.first() {
+                Some(first) => matches!(first.kind, OpKind::Customers | OpKind::SaveCohort(_)),
+                None => ends == Ends::Customers,
+            };
+            return self.rows(stages, Box::new(interactions), ops, ends, &env).filter(|_| sound);
         }
-        if let (Operator::Interactions(interactions), Some(first)) = (&mut operator, ops.first()) {
-            interactions.one_each = matches!(first.kind, OpKind::Customers | OpKind::SaveCohort(_));
-        }
-        if let (Operator::Interactions(interactions), Ends::Customers, true) =
-            (&mut operator, ends, ops.is_empty())
-        {
-            interactions.one_each = true;
-        }
+        let operator = self.operator(&mut ops, right_edge, whole, &env);
+        let operator = operator.filter(|_| sound)?;
         self.rows(stages, operator, ops, ends, &env)
     }
 
@@ -240,7 +235,7 @@ impl<'a> Planner<'a> {
     fn rows<'q>(
         &mut self,
         stages: Vec<Stage>,
-        operator: Operator,
+        operator: Box<dyn Operator>,
         ops: &'q [Op],
         ends: Ends,
         env: &Env,
@@ -283,22 +278,34 @@ impl<'a> Planner<'a> {
         Some((Phase { stages, operator, tail, then }, after))
     }
 
+    /// Whether interactions are the rows of what follows, named or implied.
+    fn lists_interactions(ops: &[Op], ends: Ends) -> bool {
+        match ops.first().map(|op| &op.kind) {
+            None => ends == Ends::Customers,
+            Some(kind) => matches!(
+                kind,
+                OpKind::Interactions
+                    | OpKind::Extend(_)
+                    | OpKind::Select(_)
+                    | OpKind::Aggregate { .. }
+                    | OpKind::OrderBy(_)
+                    | OpKind::Limit(_)
+                    | OpKind::Distinct
+                    | OpKind::Customers
+                    | OpKind::SaveCohort(_)
+            ),
+        }
+    }
+
+    /// Any other operator that makes rows.
     fn operator(
         &mut self,
         ops: &mut &[Op],
-        ends: Ends,
         right_edge: Option<Millis>,
-        members: bool,
         whole: Span,
         env: &Env,
-    ) -> Option<Operator> {
-        if members {
-            return Some(Operator::Interactions(InteractionsOperator::new(env)));
-        }
+    ) -> Option<Box<dyn Operator>> {
         let Some((op, rest)) = ops.split_first() else {
-            if ends == Ends::Customers {
-                return Some(Operator::Interactions(InteractionsOperator::new(env)));
-            }
             self.sink.push(
                 Diagnostic::error("E411", whole, "this query ends in journeys, which are no rows yet")
                     .label("an operator is missing")
@@ -307,41 +314,29 @@ impl<'a> Planner<'a> {
             return None;
         };
         match &op.kind {
-            OpKind::Interactions => {
-                *ops = rest;
-                Some(Operator::Interactions(InteractionsOperator::new(env)))
-            }
             OpKind::Chains(chains) => {
                 *ops = rest;
                 let chains = ChainsOperator::compile(chains, op.keyword, right_edge, env, &mut self.sink);
-                chains.map(Operator::Chains)
+                Some(Box::new(chains?))
             }
             OpKind::Map(names) => {
                 *ops = rest;
-                MapOperator::compile(names, op.keyword, env, &mut self.sink).map(Operator::Map)
+                Some(Box::new(MapOperator::compile(names, op.keyword, env, &mut self.sink)?))
             }
             OpKind::Funnel(funnel) => {
                 *ops = rest;
                 let funnel = FunnelOperator::compile(funnel, op.keyword, right_edge, env, &mut self.sink)?;
-                let Some((next, after)) = ops.split_first() else { return Some(Operator::Funnel(funnel)) };
+                let Some((next, after)) = ops.split_first() else { return Some(Box::new(funnel)) };
                 let attempts = match &next.kind {
                     OpKind::Reached(step) => funnel.attempts(step, None, env, &mut self.sink)?,
                     OpKind::DroppedAt { step, outcome } => {
                         funnel.attempts(step, Some(*outcome), env, &mut self.sink)?
                     }
-                    _ => return Some(Operator::Funnel(funnel)),
+                    _ => return Some(Box::new(funnel)),
                 };
                 *ops = after;
-                Some(Operator::Funnel(attempts))
+                Some(Box::new(attempts))
             }
-            OpKind::Extend(_)
-            | OpKind::Select(_)
-            | OpKind::Aggregate { .. }
-            | OpKind::OrderBy(_)
-            | OpKind::Limit(_)
-            | OpKind::Distinct
-            | OpKind::Customers
-            | OpKind::SaveCohort(_) => Some(Operator::Interactions(InteractionsOperator::new(env))),
             _ => {
                 self.sink.push(misplaced(op));
                 None
@@ -401,47 +396,6 @@ impl Stage {
     }
 }
 
-impl Operator {
-    /// The columns of its rows.
-    pub(crate) fn schema(&self) -> &RowSchema {
-        match self {
-            Self::Interactions(operator) => &operator.schema,
-            Self::Chains(operator) => &operator.schema,
-            Self::Funnel(operator) => &operator.schema,
-            Self::Map(operator) => &operator.schema,
-        }
-    }
-
-    /// The symbol attribute of each column.
-    pub(crate) fn attrs(&self) -> &[Option<AttrId>] {
-        match self {
-            Self::Interactions(operator) => &operator.attrs,
-            Self::Chains(operator) => &operator.attrs,
-            Self::Funnel(operator) => &operator.attrs,
-            Self::Map(operator) => &operator.attrs,
-        }
-    }
-
-    /// Whether its rows are made of interactions that can be listed.
-    pub(crate) fn has_members(&self) -> bool {
-        match self {
-            Self::Interactions(_) | Self::Chains(_) => true,
-            Self::Funnel(funnel) => funnel.lists_attempts(),
-            Self::Map(_) => false,
-        }
-    }
-
-    /// The attributes read for the needed columns.
-    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
-        match self {
-            Self::Interactions(operator) => operator.reads(needed),
-            Self::Chains(operator) => operator.reads(needed),
-            Self::Funnel(operator) => operator.reads(needed),
-            Self::Map(operator) => operator.reads(needed),
-        }
-    }
-}
-
 impl Phase {
     /// The columns of the operator's rows that somebody reads.
     pub(crate) fn needed(&self) -> Vec<bool> {
@@ -480,11 +434,7 @@ impl Phase {
                 Stage::For(customers) => customers.candidates(snapshot)?,
             });
         }
-        if let Operator::Funnel(funnel) = &self.operator
-            && let Some(first) = funnel.steps.first().and_then(|step| step.predicate.as_ref())
-        {
-            narrow(super::index::candidates_of(first, 1, snapshot)?);
-        }
+        narrow(self.operator.candidates(snapshot)?);
         Ok(all)
     }
 }

@@ -1,39 +1,44 @@
 //! FUNNEL, REACHED and DROPPED AT: the deepest attempt of each customer, and
 //! what became of it (language rules 4, 5, 10 and 11).
 
+use std::any::Any;
+
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Millis, Role};
+use throughline_engine::{AttrId, Millis, Role, Snapshot};
 
 use super::cells::attr_cell;
 use super::flow::Flow;
 use super::interaction::{named, symbols_of};
+use super::operator::{Operator, Passed, Total, Wanted, Work, Worker};
 use super::spans::span_of;
 use super::steps::{StepFilter, classes, compile_step, step_attributes};
 use super::unsupported;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::kernels::funnel::{Bounds, Matcher, Rule};
 use crate::limits::FUNNEL_STEPS_MAX;
-use crate::rows::{Cell, Env, Members, RowBatch, RowColumn, RowSchema, RowType, Sets, duration_of, row_type};
+use crate::rows::{
+    Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, duration_of, row_type,
+};
 use crate::syntax::ast::{self, Condition, ElementKind, Outcome, Span};
 
 /// FUNNEL, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct FunnelOperator {
     rule: Rule,
-    pub steps: Vec<StepFilter>,
+    steps: Vec<StepFilter>,
     started: Option<(Millis, Millis)>,
     right_edge: Millis,
-    pub schema: RowSchema,
-    pub attrs: Vec<Option<AttrId>>,
+    schema: RowSchema,
+    attrs: Vec<Option<AttrId>>,
     /// REACHED and DROPPED AT: one row an attempt instead of one a step.
-    attempts: Option<Wanted>,
+    attempts: Option<Listed>,
     next_kind: Option<AttrId>,
     next_channel: Option<AttrId>,
 }
 
 /// The attempts that REACHED and DROPPED AT list.
 #[derive(Clone, Copy, Debug)]
-struct Wanted {
+struct Listed {
     /// The step reached, from 1.
     step: usize,
     /// Only those that went no further, and what became of them; all where it is `None`.
@@ -72,7 +77,7 @@ impl Best {
 
 /// What one unit adds to a funnel.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FunnelCounts {
+struct FunnelCounts {
     /// One for each step.
     steps: Vec<StepCounts>,
 }
@@ -185,7 +190,7 @@ impl FunnelOperator {
             sink.push(Diagnostic::error("E408", step.span, message).label("no such step"));
             return None;
         }
-        self.attempts = Some(Wanted { step: number, dropped });
+        self.attempts = Some(Listed { step: number, dropped });
         let schema = env.snapshot.schema();
         let of_role = |role: Role| schema.role(role);
         let (kind, channel) = (of_role(Role::Kind), of_role(Role::Channel));
@@ -206,27 +211,6 @@ impl FunnelOperator {
         let columns = columns.into_iter().map(|(name, ty, _)| RowColumn { name: name.to_owned(), ty });
         self.schema = RowSchema { columns: columns.collect() };
         Some(self)
-    }
-
-    /// Whether its rows are attempts, which have members.
-    pub(crate) fn lists_attempts(&self) -> bool {
-        self.attempts.is_some()
-    }
-
-    /// The attributes read for the needed columns.
-    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
-        let mut reads: Vec<AttrId> = step_attributes(&self.steps).collect();
-        if self.attempts.is_some() {
-            let wants = |place: usize| needed.get(place).copied().unwrap_or(false);
-            reads.extend(self.next_kind.filter(|_| wants(5)));
-            reads.extend(self.next_channel.filter(|_| wants(6)));
-        }
-        reads
-    }
-
-    /// A matcher; one for each thread.
-    pub(crate) fn matcher(&self) -> Matcher {
-        Matcher::new(self.rule.clone())
     }
 
     fn classes(&self, flow: &Flow, env: &Env) -> Vec<u64> {
@@ -325,16 +309,8 @@ impl FunnelOperator {
     }
 
     /// Counts a unit.
-    pub(crate) fn counts(
-        &self,
-        matcher: &mut Matcher,
-        flow: &Flow,
-        needed: &[bool],
-        with_sets: bool,
-        env: &Env,
-    ) -> FunnelCounts {
-        let wants = |place: usize| needed.get(place).copied().unwrap_or(false);
-        let with_gaps = wants(MEDIAN) || wants(P90);
+    fn counts(&self, matcher: &mut Matcher, flow: &Flow, wanted: Wanted<'_>, env: &Env) -> FunnelCounts {
+        let (with_gaps, with_sets) = (wanted.column(MEDIAN) || wanted.column(P90), wanted.sets);
         let mut steps = vec![StepCounts::default(); self.rule.steps];
         let mut customers: Vec<Vec<u32>> = vec![Vec::new(); self.rule.steps];
         self.each(matcher, flow, env, |journey, start, depth, rows| {
@@ -369,24 +345,8 @@ impl FunnelOperator {
         FunnelCounts { steps }
     }
 
-    /// Adds what another unit counted.
-    pub(crate) fn merge(&self, all: &mut FunnelCounts, more: FunnelCounts) {
-        if all.steps.is_empty() {
-            *all = more;
-            return;
-        }
-        for (mine, other) in all.steps.iter_mut().zip(more.steps) {
-            mine.reached += other.reached;
-            mine.silent += other.silent;
-            mine.elsewhere += other.elsewhere;
-            mine.open += other.open;
-            mine.gaps.extend(other.gaps);
-            mine.customers |= other.customers;
-        }
-    }
-
     /// The rows of all units' counts.
-    pub(crate) fn rows(&self, counts: FunnelCounts) -> RowBatch {
+    fn rows(&self, counts: FunnelCounts) -> RowBatch {
         let mut counts = counts.steps;
         counts.resize(self.rule.steps, StepCounts::default());
         let reached: Vec<u64> = counts.iter().map(|step| step.reached).collect();
@@ -428,14 +388,8 @@ impl FunnelOperator {
     }
 
     /// The attempts of a unit that REACHED or DROPPED AT lists.
-    pub(crate) fn attempt_rows(
-        &self,
-        matcher: &mut Matcher,
-        flow: &Flow,
-        needed: &[bool],
-        with_members: bool,
-        env: &Env,
-    ) -> RowBatch {
+    fn attempt_rows(&self, matcher: &mut Matcher, flow: &Flow, look: Wanted<'_>, env: &Env) -> RowBatch {
+        let with_members = look.members;
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.schema.columns.len()];
         let (mut customers, mut members) = (Vec::new(), Vec::new());
         let Some(wanted) = self.attempts else { return RowBatch::empty(columns.len()) };
@@ -480,7 +434,7 @@ impl FunnelOperator {
                 &|| next(self.next_channel),
             ];
             for (place, (column, cell)) in columns.iter_mut().zip(row).enumerate() {
-                if needed.get(place).copied().unwrap_or(false) {
+                if look.column(place) {
                     column.push(cell());
                 }
             }
@@ -501,13 +455,96 @@ impl FunnelOperator {
     fn next_cell(&self, flow: &Flow, attr: AttrId, row: usize, env: &Env) -> Cell {
         attr_cell(flow.whole(), attr, row, env)
     }
+}
 
-    /// What EXPLAIN says of it.
-    pub(crate) fn explain(&self) -> String {
+impl Operator for FunnelOperator {
+    fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    fn attrs(&self) -> &[Option<AttrId>] {
+        &self.attrs
+    }
+
+    /// Steps have none, attempts have.
+    fn has_members(&self) -> bool {
+        self.attempts.is_some()
+    }
+
+    fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        let mut reads: Vec<AttrId> = step_attributes(&self.steps).collect();
+        if self.attempts.is_some() {
+            let wants = |place: usize| needed.get(place).copied().unwrap_or(false);
+            reads.extend(self.next_kind.filter(|_| wants(5)));
+            reads.extend(self.next_channel.filter(|_| wants(6)));
+        }
+        reads
+    }
+
+    fn candidates(&self, snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
+        match self.steps.first().and_then(|step| step.predicate.as_ref()) {
+            Some(first) => super::index::candidates_of(first, 1, snapshot),
+            None => Ok(None),
+        }
+    }
+
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        Box::new(FunnelWorker { operator: self, wanted, matcher: Matcher::new(self.rule.clone()) })
+    }
+
+    fn total(&self) -> Option<Box<dyn Total + '_>> {
+        let total = FunnelTotal { operator: self, counts: FunnelCounts::default() };
+        self.attempts.is_none().then(|| Box::new(total) as Box<dyn Total>)
+    }
+
+    fn explain(&self) -> (&'static str, String) {
         let bounded = self.rule.edges.iter().any(|edge| edge.low.is_some() || edge.high.is_some());
         let labels: Vec<&str> = self.steps.iter().map(|step| step.label.as_str()).collect();
         let way = if bounded { "a window of latest starts a step" } else { "the latest start a step" };
-        format!("{}; one pass with {way}", labels.join(" -> "))
+        let name = if self.attempts.is_some() { "FUNNEL, attempts" } else { "FUNNEL" };
+        (name, format!("{}; one pass with {way}", labels.join(" -> ")))
+    }
+}
+
+struct FunnelWorker<'a> {
+    operator: &'a FunnelOperator,
+    wanted: Wanted<'a>,
+    matcher: Matcher,
+}
+
+impl Worker for FunnelWorker<'_> {
+    fn work(&mut self, flow: &Flow, env: &Env, _passed: &mut Passed) -> Result<Work, QueryLimit> {
+        Ok(match self.operator.attempts {
+            Some(_) => Work::Rows(self.operator.attempt_rows(&mut self.matcher, flow, self.wanted, env)),
+            None => Work::Part(Box::new(self.operator.counts(&mut self.matcher, flow, self.wanted, env))),
+        })
+    }
+}
+
+struct FunnelTotal<'a> {
+    operator: &'a FunnelOperator,
+    counts: FunnelCounts,
+}
+
+impl Total for FunnelTotal<'_> {
+    fn add(&mut self, part: Box<dyn Any + Send>) {
+        let Ok(more) = part.downcast::<FunnelCounts>() else { return };
+        if self.counts.steps.is_empty() {
+            self.counts = *more;
+            return;
+        }
+        for (mine, other) in self.counts.steps.iter_mut().zip(more.steps) {
+            mine.reached += other.reached;
+            mine.silent += other.silent;
+            mine.elsewhere += other.elsewhere;
+            mine.open += other.open;
+            mine.gaps.extend(other.gaps);
+            mine.customers |= other.customers;
+        }
+    }
+
+    fn rows(self: Box<Self>, _wanted: Wanted<'_>, _env: &Env) -> Result<RowBatch, QueryLimit> {
+        Ok(self.operator.rows(self.counts))
     }
 }
 

@@ -5,13 +5,14 @@ use throughline_engine::{AttrId, AttrType, Subject};
 use super::cells::attr_cell;
 use super::flow::Flow;
 use super::interaction::{identity_cell, symbols_of};
-use crate::rows::{Cell, Env, Members, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
+use super::operator::{Operator, Passed, Wanted, Work, Worker};
+use crate::rows::{Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
 
 /// INTERACTIONS, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct InteractionsOperator {
-    pub schema: RowSchema,
-    pub attrs: Vec<Option<AttrId>>,
+    schema: RowSchema,
+    attrs: Vec<Option<AttrId>>,
     fields: Vec<Field>,
     /// Only the first of each journey: enough where only customers are asked for.
     pub one_each: bool,
@@ -52,20 +53,8 @@ impl InteractionsOperator {
         self.attrs.push(attr);
     }
 
-    /// The attributes read for the needed columns.
-    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
-        let wanted = self.fields.iter().zip(needed).filter(|(_, needed)| **needed);
-        wanted
-            .filter_map(|(field, _)| match field {
-                Field::Value(attr) => Some(*attr),
-                Field::Identity => Some(AttrId::IDENTITY),
-                Field::Customer | Field::At => None,
-            })
-            .collect()
-    }
-
     /// The rows of a unit.
-    pub(crate) fn rows(&self, flow: &Flow, needed: &[bool], with_members: bool, env: &Env) -> RowBatch {
+    fn rows(&self, flow: &Flow, wanted: Wanted<'_>, env: &Env) -> RowBatch {
         let block = flow.block();
         let mut taken: Vec<(usize, usize)> = Vec::new();
         for journey in 0..block.customers.len() {
@@ -81,7 +70,7 @@ impl InteractionsOperator {
         }
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
         for ((field, column), _) in
-            self.fields.iter().zip(&mut columns).zip(needed).filter(|(_, needed)| **needed)
+            self.fields.iter().zip(&mut columns).zip(wanted.columns).filter(|(_, needed)| **needed)
         {
             column.extend(taken.iter().map(|&(journey, row)| match field {
                 Field::Customer => Cell::Customer(flow.customer(journey)),
@@ -90,7 +79,7 @@ impl InteractionsOperator {
                 Field::Value(attr) => attr_cell(block, *attr, row, env),
             }));
         }
-        let members = with_members.then(|| {
+        let members = wanted.members.then(|| {
             let member = |&(journey, row): &(usize, usize)| Members {
                 customer: flow.customer(journey),
                 places: [(flow.whole_row(row) - flow.whole_journey(journey).start) as u32].into(),
@@ -99,5 +88,49 @@ impl InteractionsOperator {
         });
         let customers = taken.iter().map(|&(journey, _)| flow.customer(journey)).collect();
         RowBatch { len: taken.len(), columns, sets: Sets::One(customers), members }
+    }
+}
+
+impl Operator for InteractionsOperator {
+    fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    fn attrs(&self) -> &[Option<AttrId>] {
+        &self.attrs
+    }
+
+    fn has_members(&self) -> bool {
+        true
+    }
+
+    fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        let wanted = self.fields.iter().zip(needed).filter(|(_, needed)| **needed);
+        wanted
+            .filter_map(|(field, _)| match field {
+                Field::Value(attr) => Some(*attr),
+                Field::Identity => Some(AttrId::IDENTITY),
+                Field::Customer | Field::At => None,
+            })
+            .collect()
+    }
+
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        Box::new(InteractionsWorker { operator: self, wanted })
+    }
+
+    fn explain(&self) -> (&'static str, String) {
+        ("INTERACTIONS", "one row an interaction in sight".to_owned())
+    }
+}
+
+struct InteractionsWorker<'a> {
+    operator: &'a InteractionsOperator,
+    wanted: Wanted<'a>,
+}
+
+impl Worker for InteractionsWorker<'_> {
+    fn work(&mut self, flow: &Flow, env: &Env, _passed: &mut Passed) -> Result<Work, QueryLimit> {
+        Ok(Work::Rows(self.operator.rows(flow, self.wanted, env)))
     }
 }

@@ -1,5 +1,6 @@
 //! MAP BY: one cell for every combination of values, such as stage and touchpoint.
 
+use std::any::Any;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -9,19 +10,20 @@ use throughline_engine::{AttrId, Attribute, Column, Millis, Role};
 use super::cells::{attr_cell, number, truth_of};
 use super::flow::Flow;
 use super::interaction::{named, symbols_of};
+use super::operator::{Operator, Passed, Total, Wanted, Work, Worker};
 use crate::diagnostics::Diagnostic;
 use crate::kernels::keys::keys;
 use crate::limits::KEYS_MAX;
 use crate::rows::cell::order;
-use crate::rows::{Cell, Env, ExactSum, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
+use crate::rows::{Cell, Env, ExactSum, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
 use crate::syntax::ast;
 
 /// MAP BY, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct MapOperator {
     keys: Vec<Attribute>,
-    pub schema: RowSchema,
-    pub attrs: Vec<Option<AttrId>>,
+    schema: RowSchema,
+    attrs: Vec<Option<AttrId>>,
     sentiment: Option<AttrId>,
     score: Option<AttrId>,
     resolved: Option<AttrId>,
@@ -29,7 +31,7 @@ pub(crate) struct MapOperator {
 
 /// The cells of the units so far, by their keys.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MapCells {
+struct MapCells {
     cells: HashMap<Vec<Cell>, MapCell>,
 }
 
@@ -137,18 +139,8 @@ impl MapOperator {
         })
     }
 
-    /// The attributes read for the needed columns.
-    pub(crate) fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
-        let wants = |measure: usize| needed.get(self.keys.len() + measure).copied().unwrap_or(false);
-        let mut reads: Vec<AttrId> = self.keys.iter().map(|key| key.id).collect();
-        reads.extend(self.sentiment.filter(|_| wants(2) || wants(3)));
-        reads.extend(self.score.filter(|_| wants(4) || wants(5)));
-        reads.extend(self.resolved.filter(|_| wants(6) || wants(7)));
-        reads
-    }
-
     /// The cells of a unit. An interaction without a value counts under NULL.
-    pub(crate) fn cells(&self, flow: &Flow, env: &Env) -> MapCells {
+    fn cells(&self, flow: &Flow, env: &Env) -> MapCells {
         let block = flow.block();
         let columns: Vec<Option<&Column>> = self.keys.iter().map(|key| block.column(key.id)).collect();
         let codes = self.codes(&columns, block.rows());
@@ -223,20 +215,8 @@ impl MapOperator {
         all.unwrap_or_default()
     }
 
-    /// Adds the cells of another unit.
-    pub(crate) fn merge(&self, all: &mut MapCells, more: MapCells) {
-        for (key, cell) in more.cells {
-            match all.cells.entry(key) {
-                std::collections::hash_map::Entry::Occupied(mut mine) => mine.get_mut().merge(&cell),
-                std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(cell);
-                }
-            }
-        }
-    }
-
     /// The rows, ordered by their keys.
-    pub(crate) fn rows(&self, all: MapCells, needed: &[bool], env: &Env) -> RowBatch {
+    fn rows(&self, all: MapCells, needed: &[bool], env: &Env) -> RowBatch {
         if needed.get(self.keys.len() + CUSTOMERS) == Some(&true) {
             env.note_overlap(all.cells.values().map(|cell| &cell.customers));
         }
@@ -275,11 +255,68 @@ impl MapOperator {
         }
         RowBatch { len, columns, sets: Sets::Many(sets), members: None }
     }
+}
 
-    /// What EXPLAIN says of it.
-    pub(crate) fn explain(&self) -> String {
+impl Operator for MapOperator {
+    fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    fn attrs(&self) -> &[Option<AttrId>] {
+        &self.attrs
+    }
+
+    fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        let wants = |measure: usize| needed.get(self.keys.len() + measure).copied().unwrap_or(false);
+        let mut reads: Vec<AttrId> = self.keys.iter().map(|key| key.id).collect();
+        reads.extend(self.sentiment.filter(|_| wants(2) || wants(3)));
+        reads.extend(self.score.filter(|_| wants(4) || wants(5)));
+        reads.extend(self.resolved.filter(|_| wants(6) || wants(7)));
+        reads
+    }
+
+    fn worker<'a>(&'a self, _wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        Box::new(MapWorker(self))
+    }
+
+    fn total(&self) -> Option<Box<dyn Total + '_>> {
+        Some(Box::new(MapTotal { operator: self, cells: MapCells::default() }))
+    }
+
+    fn explain(&self) -> (&'static str, String) {
         let names: Vec<&str> = self.keys.iter().map(|key| key.name.as_str()).collect();
-        format!("one cell for each {}", names.join(" and "))
+        ("MAP", format!("one cell for each {}", names.join(" and ")))
+    }
+}
+
+struct MapWorker<'a>(&'a MapOperator);
+
+impl Worker for MapWorker<'_> {
+    fn work(&mut self, flow: &Flow, env: &Env, _passed: &mut Passed) -> Result<Work, QueryLimit> {
+        Ok(Work::Part(Box::new(self.0.cells(flow, env))))
+    }
+}
+
+struct MapTotal<'a> {
+    operator: &'a MapOperator,
+    cells: MapCells,
+}
+
+impl Total for MapTotal<'_> {
+    fn add(&mut self, part: Box<dyn Any + Send>) {
+        let Ok(more) = part.downcast::<MapCells>() else { return };
+        for (key, cell) in more.cells {
+            match self.cells.cells.entry(key) {
+                std::collections::hash_map::Entry::Occupied(mut mine) => mine.get_mut().merge(&cell),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(cell);
+                }
+            }
+        }
+    }
+
+    fn rows(self: Box<Self>, wanted: Wanted<'_>, env: &Env) -> Result<RowBatch, QueryLimit> {
+        Ok(self.operator.rows(self.cells, wanted.columns, env))
     }
 }
 

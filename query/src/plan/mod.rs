@@ -3,6 +3,7 @@
 pub(crate) mod cells;
 pub(crate) mod flow;
 pub(crate) mod interaction;
+pub(crate) mod operator;
 pub(crate) mod params;
 pub(crate) mod predicate;
 pub(crate) mod spans;

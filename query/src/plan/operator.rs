@@ -1,0 +1,118 @@
+//! What an operator from journeys to rows has to offer. Running a query and
+//! explaining it know nothing else of one.
+
+use std::any::Any;
+
+use roaring::RoaringBitmap;
+use throughline_engine::{AttrId, Snapshot};
+
+use super::flow::Flow;
+use crate::rows::{Env, QueryLimit, RowBatch, RowSchema};
+
+/// From journeys to rows, resolved. Threads share it.
+pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
+    /// The columns of its rows.
+    fn schema(&self) -> &RowSchema;
+
+    /// The symbol attribute of each column.
+    fn attrs(&self) -> &[Option<AttrId>];
+
+    /// Whether its rows are made of interactions that can be listed.
+    fn has_members(&self) -> bool {
+        false
+    }
+
+    /// The attributes read for the needed columns.
+    fn reads(&self, needed: &[bool]) -> Vec<AttrId>;
+
+    /// At least the customers who can have a row; `None` for all.
+    ///
+    /// # Errors
+    /// As [`Snapshot::at_least`].
+    fn candidates(&self, _snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
+        Ok(None)
+    }
+
+    /// What works through units, one for each thread.
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a>;
+
+    /// What adds up the parts of all units; `None` where each unit has rows of its own.
+    fn total(&self) -> Option<Box<dyn Total + '_>> {
+        None
+    }
+
+    /// What answers say of what was passed over.
+    fn notes(&self, _passed: &Passed) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What EXPLAIN says of it: its name, and how it goes about it.
+    fn explain(&self) -> (&'static str, String);
+}
+
+/// What of its rows somebody looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// The columns whose values are read; the others may stay empty.
+    pub columns: &'a [bool],
+    /// The interactions behind each row.
+    pub members: bool,
+    /// The customers behind each row, where there can be several.
+    pub sets: bool,
+}
+
+impl Wanted<'_> {
+    /// Whether the values of a column are read.
+    pub(crate) fn column(&self, place: usize) -> bool {
+        self.columns.get(place).copied().unwrap_or(false)
+    }
+}
+
+/// Works through units, one after another; keeps the memory it works in.
+pub(crate) trait Worker {
+    /// What the journeys of one unit come to.
+    ///
+    /// # Errors
+    /// What a query may not go over.
+    fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit>;
+}
+
+/// What one unit comes to.
+pub(crate) enum Work {
+    /// Rows of its own.
+    Rows(RowBatch),
+    /// A part of rows that all units make together; [`Total::add`] knows its type.
+    Part(Box<dyn Any + Send>),
+}
+
+/// Adds up parts, in the order of their units.
+pub(crate) trait Total {
+    /// Takes in the part of a unit.
+    fn add(&mut self, part: Box<dyn Any + Send>);
+
+    /// The rows of all.
+    ///
+    /// # Errors
+    /// What a query may not go over.
+    fn rows(self: Box<Self>, wanted: Wanted<'_>, env: &Env) -> Result<RowBatch, QueryLimit>;
+}
+
+/// What was looked at and left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    /// Interactions in sight.
+    pub seen: u64,
+    /// Of those, without a key.
+    pub keyless: u64,
+    /// Matches that are not claimed, because it is too early to tell.
+    pub open: u64,
+}
+
+impl Passed {
+    /// Adds what another unit passed over.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.seen += more.seen;
+        self.keyless += more.keyless;
+        self.open += more.open;
+    }
+}
