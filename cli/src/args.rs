@@ -48,13 +48,14 @@ answers are the same before and after."
     /// Write a synthetic history to try things on
     #[command(long_about = GENERATE)]
     Generate(GenerateArgs),
-    /// See it work: generate, import and answer two questions on a temporary store
+    /// See it work: generate, import and answer two questions on a made-up history
     #[command(
         long_about = "See it work, in under a minute: generates a history of 20,000 customers, imports it into a \
 temporary store, and answers the two headline questions, with a word on each line. Every query it prints can be \
-copied. Nothing remains afterwards."
+copied. Nothing remains afterwards, unless --keep says where the store shall stay: the examples of the language \
+reference are asked of that store."
     )]
-    Demo,
+    Demo(DemoArgs),
 }
 
 const IMPORT: &str = "Read files of interactions into a store, which is made where there is none. csv, tsv, JSON \
@@ -228,6 +229,13 @@ const GENERATE: &str = "Write a synthetic history to try things on: about 20 int
 on 2026-06-30, in episodes of one topic with log-normal gaps, with stages, 8 channels, 12 kinds, 40 topics, cases, agents, \
 sentiment, CSAT on a tenth and resolutions, in order of time. The same seed gives the same bytes.\n\n\
 Examples:\n  throughline generate history.parquet --customers 1000000 --seed 7\n  throughline generate history.csv.gz --customers 1000 --seed 1";
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Keep the store in this folder, which must not be there yet
+    #[arg(long, value_name = "DB")]
+    pub(crate) keep: Option<PathBuf>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {

@@ -1,13 +1,14 @@
 //! A tour: a synthetic history, and the two headline questions answered on it.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use throughline::{Answer, Db, Params, Value};
 
 use crate::args::Format;
 use crate::failure::{Failure, Outcome};
-use crate::generate::generate;
+use crate::generate::{generate, people};
 use crate::import::import_plain;
 use crate::people::count;
 use crate::render;
@@ -33,8 +34,15 @@ WHERE kind IN ('question', 'complaint', 'ticket', 'callback')
 
 const FUNNEL: &str = "FUNNEL ON stage: awareness -> consideration -> purchase -> onboarding WITHIN 90d";
 
-/// Runs the tour in a temporary folder, of which nothing remains.
-pub(crate) fn demo() -> Outcome<()> {
+/// Runs the tour in a temporary folder, of which nothing remains. The store
+/// itself lies at `keep` and stays, where that is given.
+pub(crate) fn demo(keep: Option<&Path>) -> Outcome<()> {
+    if let Some(path) = keep.filter(|path| path.exists()) {
+        return Err(Failure::said(format!(
+            "{} is there already; name a folder that is not, or delete it first",
+            path.display()
+        )));
+    }
     let folder = tempfile::Builder::new()
         .prefix("throughline-demo-")
         .tempdir()
@@ -45,7 +53,11 @@ pub(crate) fn demo() -> Outcome<()> {
     )?;
 
     let file = folder.path().join("history.parquet");
-    let history = clock.time("generating", || generate(&file, CUSTOMERS, SEED))?;
+    let customers = folder.path().join("customers.csv");
+    let history = clock.time("generating", || {
+        people(&customers, CUSTOMERS, SEED)?;
+        generate(&file, CUSTOMERS, SEED)
+    })?;
     tell(&format!(
         "1. A made-up history: {} contacts of {} customers of a telephone company over two years.",
         count(history.interactions),
@@ -53,11 +65,12 @@ pub(crate) fn demo() -> Outcome<()> {
     ))?;
     shown(&format!("throughline generate history.parquet --customers {CUSTOMERS} --seed {SEED}"))?;
 
-    let path = folder.path().join("contacts.db");
+    let path = keep.map_or_else(|| folder.path().join("contacts.db"), Path::to_path_buf);
     let db = Db::open_with(&path, throughline::engine::Options::default())?;
-    let summary = clock.time("importing", || import_plain(&db, &path, vec![file.clone()]))?;
+    let summary =
+        clock.time("importing", || import_plain(&db, &path, vec![file.clone()], Some(customers)))?;
     tell("2. Imported. The headers say what the columns are; every row is on disk, in one commit.")?;
-    shown("throughline import contacts.db history.parquet")?;
+    shown("throughline import contacts.db history.parquet --customers customers.csv")?;
     for line in summary.written().lines() {
         tell(&format!("    {line}"))?;
     }
@@ -95,7 +108,13 @@ pub(crate) fn demo() -> Outcome<()> {
     shown(&format!("{FUNNEL}\n|> DROPPED AT 2 SILENT |> LIMIT 10"))?;
 
     tell(&format!("Where the time went: {}.", clock.written()))?;
-    tell("The store was temporary. `throughline import --help` says how to bring your own data.")
+    let left = match keep {
+        Some(path) => {
+            format!("The store stays: `throughline shell {}` asks it anything.", path.display())
+        }
+        None => "The store was temporary; `throughline demo --keep contacts.db` keeps it.".to_owned(),
+    };
+    tell(&format!("{left} `throughline import --help` says how to bring your own data."))
 }
 
 /// The worst chain, and the contacts it is made of.

@@ -50,7 +50,7 @@ fn run(command: Command) -> Outcome<()> {
             check::rebuild(&store::open_with_memory(&args.db, false, args.memory.memory)?)
         }
         Command::Generate(args) => generate(&args),
-        Command::Demo => demo::demo(),
+        Command::Demo(args) => demo::demo(args.keep.as_deref()),
     }
 }
 

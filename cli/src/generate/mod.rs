@@ -3,6 +3,7 @@
 mod columns;
 mod history;
 mod lifecycle;
+mod people;
 mod random;
 mod text;
 mod vocabulary;
@@ -81,6 +82,14 @@ pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<Generat
         }
     }
     Ok(Generated::of(&history))
+}
+
+/// Writes what is known of each customer (plan, region) as csv.
+pub(crate) fn people(out: &Path, customers: u32, seed: u64) -> Outcome<()> {
+    let mut file = BufWriter::new(files::create(out)?);
+    people::csv(&mut file, customers, seed)
+        .and_then(|()| file.flush())
+        .map_err(|error| files::failed("write", out, &error))
 }
 
 fn lived(customers: u32, seed: u64) -> History {

@@ -32,11 +32,17 @@ pub(crate) fn check_readable<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -
         .try_for_each(|path| files::open(path).map(drop))
 }
 
-/// Imports files as they are, with the headers understood by themselves.
-pub(crate) fn import_plain(db: &Db, store: &Path, files: Vec<PathBuf>) -> Outcome<Summary> {
+/// Imports files as they are, with the headers understood by themselves, and
+/// what `customers` says of customers.
+pub(crate) fn import_plain(
+    db: &Db,
+    store: &Path,
+    files: Vec<PathBuf>,
+    customers: Option<PathBuf>,
+) -> Outcome<Summary> {
     let plan = Plan {
         files,
-        customers: None,
+        customers,
         mapping: Mapping::default(),
         strict: false,
         rejects: default_rejects(store),

@@ -135,7 +135,7 @@ impl Shell {
         if self.read_only {
             return Err(Failure::said("the shell was started with --read-only, and an import writes"));
         }
-        let summary = import_plain(self.db()?, path, vec![PathBuf::from(file)])?;
+        let summary = import_plain(self.db()?, path, vec![PathBuf::from(file)], None)?;
         say(&summary.written());
         Ok(())
     }
