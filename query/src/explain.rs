@@ -67,6 +67,14 @@ fn explain(
             }
             Stage::Where(predicate) => line("WHERE", quoted(predicate.span), None),
             Stage::For(customers) => line("FOR", customers.explain(), None),
+            Stage::Split(split) => {
+                let names = split.names.join(", ");
+                line("SPLIT BY", format!("one journey for each {names} of a customer"), None);
+            }
+            Stage::Sessions(gap) => {
+                let gap = crate::time::format_duration_literal(*gap);
+                line("SESSIONS", format!("journeys end where they pause longer than {gap}"), None);
+            }
         }
     }
     let (step, detail) = phase.operator.explain();

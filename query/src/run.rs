@@ -16,7 +16,7 @@ use crate::error::QueryError;
 use crate::explain;
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
-use crate::plan::flow::Flow;
+use crate::plan::flow::{Flow, Pieces};
 use crate::plan::index::{scans, units_with};
 use crate::plan::operator::{Passed, Wanted, Work, Worker};
 use crate::plan::params::superfluous;
@@ -251,7 +251,7 @@ impl Run<'_> {
                 false
             }
             Ok((done, more)) => {
-                passed.add(more);
+                passed.add(&more);
                 read += 1;
                 match done {
                     Done::Rows(partial, full) => {
@@ -273,7 +273,7 @@ impl Run<'_> {
         self.check()?;
         // LIMIT may have ended the reading early.
         let so_far = if read < units.len() { " as far as was read" } else { "" };
-        notes.extend(phase.operator.notes(&passed).into_iter().map(|note| note + so_far));
+        notes.extend(phase.notes(&passed).into_iter().map(|note| note + so_far));
         if let Some(total) = total {
             let batch = total.rows(look, &env).map_err(|limit| self.limit(limit))?;
             let mut partial = phase.tail.start();
@@ -297,8 +297,8 @@ impl Run<'_> {
         env: &Env,
         passed: &mut Passed,
     ) -> Result<Done, QueryError> {
-        for stage in &phase.stages {
-            stage.apply(&mut flow, env);
+        for (place, stage) in phase.stages.iter().enumerate() {
+            stage.apply(place, &mut flow, env, passed);
         }
         match worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))? {
             Work::Part(part) => Ok(Done::Part(part)),
@@ -339,7 +339,7 @@ fn flow_of(
     let block = snapshot.read(unit, reads)?;
     let mut flow = Flow::new(block);
     if let Base::Parts(parts) = base {
-        let mut journeys = Vec::new();
+        let mut pieces = Pieces::default();
         for (place, customer) in flow.block().customers.iter().enumerate() {
             if wanted.is_some_and(|wanted| !wanted.contains(*customer)) {
                 continue;
@@ -347,17 +347,19 @@ fn flow_of(
             let rows = flow.block().journey(place);
             let (start, end) = (rows.start as u32, rows.end as u32);
             for piece in parts.get(customer).into_iter().flatten() {
-                let rows: Vec<u32> = match piece {
-                    Piece::Before(first) => (start..end.min(start.saturating_add(*first))).collect(),
-                    Piece::After(last) => (start.saturating_add(*last).saturating_add(1)..end).collect(),
-                    Piece::These(places) => {
-                        places.iter().map(|place| start + place).filter(|&row| row < end).collect()
+                match piece {
+                    Piece::Before(first) => pieces.push(place, start..end.min(start.saturating_add(*first))),
+                    Piece::After(last) => {
+                        pieces.push(place, start.saturating_add(*last).saturating_add(1)..end);
                     }
-                };
-                journeys.push((place, rows));
+                    Piece::These(places) => {
+                        let rows = places.iter().map(|place| start + place);
+                        pieces.push(place, rows.filter(|&row| row < end));
+                    }
+                }
             }
         }
-        flow.cut(journeys);
+        flow.cut(pieces);
     } else if let Some(wanted) = wanted {
         let mask = flow.block().customers.iter().map(|&customer| wanted.contains(customer)).collect();
         flow.keep(mask);

@@ -6,9 +6,11 @@ use throughline_engine::{AttrId, Column, Millis, Role};
 
 use super::cells::{attr_cell, number, truth_of};
 use super::flow::Flow;
+use super::inflow::Inflow;
 use super::interaction::{named, symbols_of};
 use super::operator::{Operator, Passed, Wanted, Work, Worker};
 use super::spans::span_of;
+use super::split::LeftOut;
 use crate::diagnostics::Diagnostic;
 use crate::kernels::chains::{Chain, Contacts, Rule, chains};
 use crate::kernels::keys::{Keys, keys};
@@ -61,7 +63,7 @@ impl ChainsOperator {
     pub(crate) fn compile(
         chains: &ast::Chains,
         keyword: ast::Span,
-        right_edge: Option<Millis>,
+        inflow: Inflow,
         env: &Env,
         sink: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
@@ -89,7 +91,7 @@ impl ChainsOperator {
             None => missing("MIN", "MIN 3", keyword, sink),
         };
         let within = chains.within.as_ref().map(|within| duration_of(within, env, sink));
-        let started = chains.started.as_ref().map(|started| span_of(started, right_edge, env, sink));
+        let started = chains.started.as_ref().map(|started| span_of(started, inflow.right_edge, env, sink));
         let (gap, min) = (gap?, min?);
         let within = within.map_or(Some(None), |within| within.map(Some))?;
         let started = started.map_or(Some(None), |started| started.map(Some))?;
@@ -108,7 +110,7 @@ impl ChainsOperator {
             case: schema.role(Role::Case).map(|attribute| attribute.id),
             resolved: schema.role(Role::Resolved).map(|attribute| attribute.id),
             sentiment: schema.role(Role::Sentiment).map(|attribute| attribute.id),
-            right_edge: right_edge.unwrap_or(Millis::MIN),
+            right_edge: inflow.right_edge.unwrap_or(Millis::MIN),
         };
         operator.column("customer", RowType::Customer, Field::Customer, None);
         for key in &attributes {
@@ -370,15 +372,8 @@ impl Operator for ChainsOperator {
 
     /// Says how many interactions have no key; nothing where none has.
     fn notes(&self, passed: &Passed) -> Vec<String> {
-        if passed.keyless == 0 {
-            return Vec::new();
-        }
-        vec![format!(
-            "{} of {} interactions have no {} and were left out",
-            crate::value::grouped(passed.keyless),
-            crate::value::grouped(passed.seen),
-            self.key_names.join(" or no "),
-        )]
+        let left = LeftOut { seen: passed.seen, without: passed.keyless };
+        left.note(&self.key_names).into_iter().collect()
     }
 
     fn explain(&self) -> (&'static str, String) {

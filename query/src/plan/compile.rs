@@ -7,16 +7,18 @@ use super::chains::ChainsOperator;
 use super::customers::Customers;
 use super::flow::Flow;
 use super::funnel::FunnelOperator;
+use super::inflow::Inflow;
 use super::interaction::{InteractionScope, attribute};
 use super::interactions::InteractionsOperator;
 use super::map::MapOperator;
-use super::operator::Operator;
+use super::operator::{Operator, Passed};
 use super::predicate::{attributes, holds};
 use super::spans::span_of;
-use super::unsupported::{self, not_yet};
+use super::split::{Split, sessions, split_by};
+use super::unsupported;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
-use crate::rows::{Env, Tail, Typed, compile_predicate};
+use crate::rows::{Env, Tail, Typed, compile_predicate, duration_of};
 use crate::syntax::ast::{Name, Op, OpKind, Part, Query, Span};
 use crate::value::Params;
 
@@ -48,7 +50,7 @@ impl Phase {
     ) -> Result<(), QueryError> {
         for stage in &mut self.stages {
             match stage {
-                Stage::During(..) | Stage::Where(_) => whole = false,
+                Stage::During(..) | Stage::Where(_) | Stage::Split(_) | Stage::Sessions(_) => whole = false,
                 Stage::For(customers) => customers.prepare(snapshot, whole, run)?,
             }
         }
@@ -80,6 +82,10 @@ pub(crate) enum Stage {
     Where(Typed),
     /// Customers who satisfy it are kept.
     For(Customers),
+    /// A journey becomes one a combination of values.
+    Split(Split),
+    /// A journey becomes its sessions: it is cut where it pauses longer.
+    Sessions(Millis),
 }
 
 /// What may stand at the end of a query.
@@ -168,8 +174,7 @@ impl<'a> Planner<'a> {
         members: bool,
         whole: Span,
     ) -> Option<(Phase, &'q [Op])> {
-        let store_edge = self.snapshot.time_span().map(|span| span.1);
-        let mut right_edge = store_edge;
+        let mut inflow = Inflow::of(self.snapshot);
         let params = self.params;
         let snapshot = self.snapshot;
         let mut stages = Vec::new();
@@ -177,9 +182,9 @@ impl<'a> Planner<'a> {
         while let Some((op, rest)) = ops.split_first().filter(|_| !members) {
             let env = Env::new(snapshot, params);
             match &op.kind {
-                OpKind::During(during) => match span_of(during, right_edge, &env, &mut self.sink) {
+                OpKind::During(during) => match span_of(during, inflow.right_edge, &env, &mut self.sink) {
                     Some((from, to)) => {
-                        right_edge = right_edge.map(|edge| edge.min(to));
+                        inflow = inflow.during(from, to);
                         stages.push(Stage::During(from, to));
                     }
                     None => sound = false,
@@ -195,14 +200,19 @@ impl<'a> Planner<'a> {
                     Some(customers) => stages.push(Stage::For(customers)),
                     None => sound = false,
                 },
-                OpKind::Split(_) => {
-                    self.sink.push(not_yet("SPLIT BY", op.keyword));
-                    sound = false;
+                OpKind::Split(names) => {
+                    match Split::compile("SPLIT BY", names, op.keyword, &env, &mut self.sink) {
+                        Some(split) => stages.push(Stage::Split(split)),
+                        None => sound = false,
+                    }
                 }
-                OpKind::Sessions { .. } => {
-                    self.sink.push(not_yet("SESSIONS", op.keyword));
-                    sound = false;
-                }
+                OpKind::Sessions { gap } => match duration_of(gap, &env, &mut self.sink) {
+                    Some(gap) => {
+                        inflow = inflow.cut_by(gap);
+                        stages.push(Stage::Sessions(gap));
+                    }
+                    None => sound = false,
+                },
                 _ => break,
             }
             ops = rest;
@@ -226,7 +236,7 @@ impl<'a> Planner<'a> {
             };
             return self.rows(stages, Box::new(interactions), ops, ends, &env).filter(|_| sound);
         }
-        let operator = self.operator(&mut ops, right_edge, whole, &env);
+        let operator = self.operator(&mut ops, inflow, whole, &env);
         let operator = operator.filter(|_| sound)?;
         self.rows(stages, operator, ops, ends, &env)
     }
@@ -253,14 +263,6 @@ impl<'a> Planner<'a> {
             OpKind::SaveCohort(name) => Then::Save(name.clone()),
             OpKind::Journeys(part) => Then::Journeys(*part),
             OpKind::Interactions => Then::Members,
-            OpKind::Split(_) => {
-                self.sink.push(not_yet("SPLIT BY", op.keyword));
-                return None;
-            }
-            OpKind::Sessions { .. } => {
-                self.sink.push(not_yet("SESSIONS", op.keyword));
-                return None;
-            }
             _ => {
                 self.sink.push(misplaced(op));
                 return None;
@@ -301,7 +303,7 @@ impl<'a> Planner<'a> {
     fn operator(
         &mut self,
         ops: &mut &[Op],
-        right_edge: Option<Millis>,
+        inflow: Inflow,
         whole: Span,
         env: &Env,
     ) -> Option<Box<dyn Operator>> {
@@ -316,7 +318,7 @@ impl<'a> Planner<'a> {
         match &op.kind {
             OpKind::Chains(chains) => {
                 *ops = rest;
-                let chains = ChainsOperator::compile(chains, op.keyword, right_edge, env, &mut self.sink);
+                let chains = ChainsOperator::compile(chains, op.keyword, inflow, env, &mut self.sink);
                 Some(Box::new(chains?))
             }
             OpKind::Map(names) => {
@@ -325,7 +327,7 @@ impl<'a> Planner<'a> {
             }
             OpKind::Funnel(funnel) => {
                 *ops = rest;
-                let funnel = FunnelOperator::compile(funnel, op.keyword, right_edge, env, &mut self.sink)?;
+                let funnel = FunnelOperator::compile(funnel, op.keyword, inflow, env, &mut self.sink)?;
                 let Some((next, after)) = ops.split_first() else { return Some(Box::new(funnel)) };
                 let attempts = match &next.kind {
                     OpKind::Reached(step) => funnel.attempts(step, None, env, &mut self.sink)?,
@@ -355,10 +357,12 @@ fn misplaced(op: &Op) -> Diagnostic {
             "JOURNEYS turns rows into journeys, and these are journeys",
             "leave it out, or write it after rows",
         ),
-        OpKind::During(_) | OpKind::For(_) | OpKind::AsOf(_) => (
-            "this works on journeys, and these are rows",
-            "write it before the operator that makes rows, or after `|> JOURNEYS`",
-        ),
+        OpKind::During(_) | OpKind::For(_) | OpKind::AsOf(_) | OpKind::Split(_) | OpKind::Sessions { .. } => {
+            (
+                "this works on journeys, and these are rows",
+                "write it before the operator that makes rows, or after `|> JOURNEYS`",
+            )
+        }
         OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) => {
             ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it")
         }
@@ -371,14 +375,15 @@ impl Stage {
     /// The attributes it reads.
     pub(crate) fn reads(&self, reads: &mut Vec<AttrId>) {
         match self {
-            Self::During(..) => {}
+            Self::During(..) | Self::Sessions(_) => {}
             Self::Where(predicate) => reads.extend(attributes(predicate)),
             Self::For(customers) => customers.reads(reads),
+            Self::Split(split) => reads.extend(&split.attrs),
         }
     }
 
-    /// Narrows what flows.
-    pub(crate) fn apply(&self, flow: &mut Flow, env: &Env) {
+    /// Narrows or cuts what flows. `place` is the stage's own among those of its phase.
+    pub(crate) fn apply(&self, place: usize, flow: &mut Flow, env: &Env, passed: &mut Passed) {
         match self {
             Self::During(from, to) => {
                 let mask = flow.block().times.iter().map(|at| from <= at && at < to).collect();
@@ -392,11 +397,30 @@ impl Stage {
                 let mask = customers.holds(flow, env).mask();
                 flow.keep(mask);
             }
+            Self::Split(split) => {
+                let (pieces, left) = split_by(flow, &split.attrs);
+                passed.leave_out(place, left);
+                flow.cut(pieces);
+            }
+            Self::Sessions(gap) => {
+                let pieces = sessions(flow, *gap);
+                flow.cut(pieces);
+            }
         }
     }
 }
 
 impl Phase {
+    /// What answers say of what was passed over on the way to its rows.
+    pub(crate) fn notes(&self, passed: &Passed) -> Vec<String> {
+        let stages = self.stages.iter().enumerate();
+        let left = stages.filter_map(|(place, stage)| match stage {
+            Stage::Split(split) => passed.left_out(place).note(&split.names),
+            _ => None,
+        });
+        left.chain(self.operator.notes(passed)).collect()
+    }
+
     /// The columns of the operator's rows that somebody reads.
     pub(crate) fn needed(&self) -> Vec<bool> {
         let needed = self.tail.needed();
@@ -432,6 +456,7 @@ impl Phase {
                 Stage::During(from, to) => Some(snapshot.active(*from, *to)?),
                 Stage::Where(predicate) => super::index::candidates_of(predicate, 1, snapshot)?,
                 Stage::For(customers) => customers.candidates(snapshot)?,
+                Stage::Split(_) | Stage::Sessions(_) => None,
             });
         }
         narrow(self.operator.candidates(snapshot)?);

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use throughline_engine::strings::Strings;
-use throughline_engine::{Block, Column, CustomerOrdinal};
+use throughline_engine::{Block, Column, CustomerOrdinal, Millis};
 
 /// Journeys of one unit on their way.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,34 @@ struct Cut {
     rows: Vec<u32>,
     /// The place in the whole block of each journey's customer.
     places: Vec<u32>,
+    /// When the session that each journey is a part of is over; see [`Flow::closes`].
+    closes: Option<Vec<Millis>>,
+}
+
+/// Journeys to cut from those in hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pieces {
+    /// The journey in hand that each new one is cut from; those of one
+    /// customer stand side by side.
+    pub journeys: Vec<u32>,
+    /// Where the rows of each end among `rows`. None is empty.
+    pub ends: Vec<u32>,
+    /// Rows in hand, ascending in each journey.
+    pub rows: Vec<u32>,
+    /// When each is over as a session; see [`Flow::closes`].
+    pub closes: Option<Vec<Millis>>,
+}
+
+impl Pieces {
+    /// Adds a journey made of rows of the one in hand at `journey`; none where there is no row.
+    pub(crate) fn push(&mut self, journey: usize, rows: impl IntoIterator<Item = u32>) {
+        let before = self.rows.len();
+        self.rows.extend(rows);
+        if self.rows.len() > before {
+            self.journeys.push(journey as u32);
+            self.ends.push(self.rows.len() as u32);
+        }
+    }
 }
 
 impl Flow {
@@ -92,32 +120,39 @@ impl Flow {
         narrow(&mut self.alive, mask);
     }
 
-    /// Cuts journeys anew: each is a journey in hand and rows of it, ascending.
-    /// All of the new ones are kept and in sight.
-    pub(crate) fn cut(&mut self, journeys: impl IntoIterator<Item = (usize, Vec<u32>)>) {
-        let mut taken: Vec<u32> = Vec::new();
-        let (mut customers, mut places, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
-        for (journey, rows) in journeys {
-            if rows.is_empty() {
-                continue;
-            }
-            taken.extend(rows);
-            customers.push(self.customer(journey));
-            places.push(match &self.cut {
-                None => journey as u32,
-                Some(cut) => cut.places.get(journey).copied().unwrap_or(u32::MAX),
-            });
-            offsets.push(taken.len() as u32);
-        }
+    /// The instant after which nothing more can come to the session that a
+    /// journey is, or is a part of; `None` where it comes from no SESSIONS. A
+    /// session that was not its journey's last has the least instant there is.
+    pub(crate) fn closes(&self, journey: usize) -> Option<Millis> {
+        self.cut.as_ref()?.closes.as_ref()?.get(journey).copied()
+    }
+
+    /// Cuts journeys anew. All of the new ones are kept and in sight.
+    pub(crate) fn cut(&mut self, pieces: Pieces) {
+        let Pieces { journeys, ends, rows: taken, closes } = pieces;
         let from = self.block();
         let block = Block {
-            customers,
-            offsets,
+            customers: journeys.iter().map(|&journey| self.customer(journey as usize)).collect(),
+            offsets: std::iter::once(0).chain(ends).collect(),
             times: taken.iter().filter_map(|&row| from.times.get(row as usize)).copied().collect(),
             columns: from.columns.iter().map(|(attr, column)| (*attr, gather(column, &taken))).collect(),
         };
         let rows = taken.iter().map(|&row| self.whole_row(row as usize) as u32).collect();
-        self.cut = Some(Cut { block, rows, places });
+        let place = |&journey: &u32| match &self.cut {
+            None => journey,
+            Some(cut) => cut.places.get(journey as usize).copied().unwrap_or(u32::MAX),
+        };
+        let places = journeys.iter().map(place).collect();
+        let known = self.cut.as_ref().and_then(|cut| cut.closes.as_ref());
+        let known = known.map(|known| {
+            let of = |&journey: &u32| known.get(journey as usize).copied().unwrap_or(Millis::MAX);
+            journeys.iter().map(of).collect::<Vec<Millis>>()
+        });
+        let closes = match (closes, known) {
+            (Some(own), Some(known)) => Some(own.into_iter().zip(known).map(|(a, b)| a.min(b)).collect()),
+            (own, known) => own.or(known),
+        };
+        self.cut = Some(Cut { block, rows, places, closes });
         self.visible = None;
         self.alive = None;
     }
@@ -197,10 +232,16 @@ mod tests {
     #[test]
     fn cuts_of_cuts_know_their_whole_rows() {
         let mut flow = Flow::new(block());
-        flow.cut([(0, vec![1, 2]), (0, vec![]), (0, vec![0, 2]), (1, vec![4])]);
+        let pieces = |journeys: &[(usize, &[u32])]| {
+            let mut pieces = Pieces::default();
+            journeys.iter().for_each(|(journey, rows)| pieces.push(*journey, rows.iter().copied()));
+            pieces
+        };
+        flow.cut(pieces(&[(0, &[1, 2]), (0, &[]), (0, &[0, 2]), (1, &[4])]));
         assert_eq!(flow.block().customers, [4, 4, 9]);
         assert_eq!(flow.block().times, [2, 3, 1, 3, 4]);
-        flow.cut([(1, vec![3]), (2, vec![4])]);
+        assert_eq!(flow.closes(0), None);
+        flow.cut(pieces(&[(1, &[3]), (2, &[4])]));
         assert_eq!(flow.block().customers, [4, 9]);
         assert_eq!((flow.whole_row(0), flow.whole_row(1)), (2, 4));
         assert_eq!((flow.whole_journey(0), flow.whole_journey(1)), (0..3, 3..5));

@@ -8,6 +8,7 @@ use throughline_engine::{AttrId, Millis, Role, Snapshot};
 
 use super::cells::attr_cell;
 use super::flow::Flow;
+use super::inflow::Inflow;
 use super::interaction::{named, symbols_of};
 use super::operator::{Operator, Passed, Total, Wanted, Work, Worker};
 use super::spans::span_of;
@@ -114,7 +115,7 @@ impl FunnelOperator {
     pub(crate) fn compile(
         funnel: &ast::Funnel,
         keyword: Span,
-        right_edge: Option<Millis>,
+        inflow: Inflow,
         env: &Env,
         sink: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
@@ -150,7 +151,7 @@ impl FunnelOperator {
             None => None,
         };
         let started = match &funnel.started {
-            Some(started) => Some(span_of(started, right_edge, env, sink)?),
+            Some(started) => Some(span_of(started, inflow.right_edge, env, sink)?),
             None => None,
         };
         if sink.iter().skip(before).any(|found| found.severity == Severity::Error) {
@@ -162,7 +163,7 @@ impl FunnelOperator {
             rule: Rule { steps: steps.len(), within, edges },
             steps,
             started,
-            right_edge: right_edge.unwrap_or(Millis::MIN),
+            right_edge: inflow.right_edge.unwrap_or(Millis::MIN),
             schema: RowSchema { columns: columns.collect() },
             attrs: vec![None; COLUMNS.len()],
             attempts: None,
@@ -296,7 +297,8 @@ impl FunnelOperator {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        if deadline.is_some_and(|deadline| self.right_edge <= deadline) {
+        let over = flow.closes(journey).is_some_and(|closes| self.right_edge > closes);
+        if !over && deadline.is_some_and(|deadline| self.right_edge <= deadline) {
             return Some(Outcome::Open);
         }
         let until = deadline.map_or(self.right_edge, |deadline| deadline.min(self.right_edge));

@@ -2,11 +2,13 @@
 
 pub(crate) mod cells;
 pub(crate) mod flow;
+pub(crate) mod inflow;
 pub(crate) mod interaction;
 pub(crate) mod operator;
 pub(crate) mod params;
 pub(crate) mod predicate;
 pub(crate) mod spans;
+pub(crate) mod split;
 pub(crate) mod steps;
 pub(crate) mod truth;
 pub(crate) mod units;

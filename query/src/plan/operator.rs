@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Snapshot};
 
 use super::flow::Flow;
+use super::split::LeftOut;
 use crate::rows::{Env, QueryLimit, RowBatch, RowSchema};
 
 /// From journeys to rows, resolved. Threads share it.
@@ -98,7 +99,7 @@ pub(crate) trait Total {
 }
 
 /// What was looked at and left out.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Passed {
     /// Interactions in sight.
     pub seen: u64,
@@ -106,13 +107,31 @@ pub(crate) struct Passed {
     pub keyless: u64,
     /// Matches that are not claimed, because it is too early to tell.
     pub open: u64,
+    /// What each stage before the operator left out, by the stage's place.
+    stages: Vec<LeftOut>,
 }
 
 impl Passed {
     /// Adds what another unit passed over.
-    pub(crate) fn add(&mut self, more: Self) {
+    pub(crate) fn add(&mut self, more: &Self) {
         self.seen += more.seen;
         self.keyless += more.keyless;
         self.open += more.open;
+        more.stages.iter().enumerate().for_each(|(stage, &left)| self.leave_out(stage, left));
+    }
+
+    /// Adds what the stage at a place left out.
+    pub(crate) fn leave_out(&mut self, stage: usize, left: LeftOut) {
+        if self.stages.len() <= stage {
+            self.stages.resize(stage + 1, LeftOut::default());
+        }
+        if let Some(known) = self.stages.get_mut(stage) {
+            known.add(left);
+        }
+    }
+
+    /// What the stage at a place left out.
+    pub(crate) fn left_out(&self, stage: usize) -> LeftOut {
+        self.stages.get(stage).copied().unwrap_or_default()
     }
 }

@@ -230,8 +230,6 @@ fn what_is_not_built_says_so() {
     check("FUNNEL (:complaint) -> (:call) BY topic", "BY");
     check("FUNNEL (a:complaint) -> (b:call WHERE b.topic = a.topic)", "a predicate that names another step");
     check("AS OF '2026-01-01' |> INTERACTIONS", "AS OF");
-    check("SPLIT BY topic |> INTERACTIONS", "SPLIT BY");
-    check("SESSIONS GAP 30m |> INTERACTIONS", "SESSIONS");
     check("FCR SAME topic GAP 7d", "FCR");
     check("FOR persona = 'x' |> CUSTOMERS", "persona");
     check("PROFILE INTERACTIONS", "PROFILE");
@@ -304,6 +302,14 @@ fn explain_names_the_index_choice() {
     assert!(lines.iter().any(|line| line.starts_with("FOR | at least 1 of review, by reading")), "{lines:?}");
     let lines = shown(&store.ask("EXPLAIN CHAINS SAME topic GAP 7d MIN 3"));
     assert!(lines.iter().any(|line| line.starts_with("read | scan")), "{lines:?}");
+    // Once journeys are cut, the index no longer decides for them.
+    let lines =
+        shown(&store.ask("EXPLAIN SPLIT BY topic |> SESSIONS GAP 1d |> FOR HAS (:review) |> CUSTOMERS"));
+    for start in
+        ["SPLIT BY | one journey for each topic", "SESSIONS | ", "FOR | at least 1 of review, by reading"]
+    {
+        assert!(lines.iter().any(|line| line.starts_with(start)), "{start} in {lines:?}");
+    }
 }
 
 #[test]
@@ -326,6 +332,7 @@ fn the_answer_is_the_same_for_any_number_of_threads() {
         "FUNNEL (:complaint) -[<= 20d]-> (:call) -> (:review) WITHIN 50d",
         "MAP BY kind, topic",
         "AGGREGATE avg(sentiment) AS mean, count(*) AS n GROUP BY kind",
+        "SPLIT BY topic |> SESSIONS GAP 20d |> CHAINS GAP 20d MIN 2",
         "FOR HAS AT LEAST 3 (:call) |> CHAINS SAME topic GAP 5d MIN 1 |> AGGREGATE count(*) AS n GROUP BY topic",
     ];
     for query in queries {

@@ -188,8 +188,6 @@ fn open_chains_and_open_steps_reach_to_the_right_edge() {
 /// its error names.
 const NOT_BUILT: &[(&str, &str)] = &[
     ("AS OF", "AS OF '2026-01-31' |> INTERACTIONS"),
-    ("SPLIT BY", "SPLIT BY case |> INTERACTIONS"),
-    ("SESSIONS", "SESSIONS GAP 30m |> INTERACTIONS"),
     ("FCR", "FCR SAME topic GAP 7d"),
     ("STRICT", "FUNNEL STRICT (:A) -> (:B)"),
     ("ANY ORDER", "FUNNEL ANY ORDER (:A), (:B)"),
