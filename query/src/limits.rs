@@ -18,8 +18,11 @@ pub const QUERY_ERRORS_MAX: usize = 10;
 /// Repetitions that a quantifier may write (`{n,m}`).
 pub const REPETITIONS_MAX: u32 = 10_000;
 
-/// Most steps of a funnel: a class code has a bit for each.
-pub const FUNNEL_STEPS_MAX: usize = 64;
+/// Most steps of a pattern, alternatives counted one by one: a class code has a bit for each.
+pub const PATTERN_STEPS_MAX: usize = 64;
+
+/// Most times NO and NOT in a pattern: a mark has a bit for each.
+pub const PATTERN_MARKS_MAX: usize = 64;
 
 /// Most attributes after `SAME` or `MAP BY`.
 pub const KEYS_MAX: usize = 8;

@@ -16,7 +16,7 @@ use super::steps::{StepFilter, classes, compile_step, step_attributes};
 use super::unsupported;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::kernels::funnel::{Bounds, Matcher, Rule};
-use crate::limits::FUNNEL_STEPS_MAX;
+use crate::limits::PATTERN_STEPS_MAX;
 use crate::rows::{
     Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, duration_of, row_type,
 };
@@ -127,9 +127,9 @@ impl FunnelOperator {
             None => schema.role(Role::Kind).cloned(),
         };
         let elements = &funnel.pattern.elements;
-        if elements.is_empty() || elements.len() > FUNNEL_STEPS_MAX {
+        if elements.is_empty() || elements.len() > PATTERN_STEPS_MAX {
             let message =
-                format!("FUNNEL takes 1 to {FUNNEL_STEPS_MAX} steps, and these are {}", elements.len());
+                format!("FUNNEL takes 1 to {PATTERN_STEPS_MAX} steps, and these are {}", elements.len());
             sink.push(Diagnostic::error("E404", keyword, message).label("too many or too few steps"));
             return None;
         }

@@ -6,6 +6,8 @@ pub(crate) mod inflow;
 pub(crate) mod interaction;
 pub(crate) mod operator;
 pub(crate) mod params;
+#[allow(dead_code, reason = "MATCH and FUNNEL come next")]
+pub(crate) mod pattern;
 pub(crate) mod predicate;
 pub(crate) mod spans;
 pub(crate) mod split;

@@ -30,31 +30,14 @@ pub(crate) fn compile_step(
     env: &Env,
     sink: &mut Vec<Diagnostic>,
 ) -> Option<StepFilter> {
-    let mut conditions = Vec::new();
-    if let Some(first) = step.labels.first() {
-        let Some(labels) = labels else {
-            sink.push(
-                Diagnostic::error("E405", first.span, "this store has no attribute in the role of kind")
-                    .label("a value of kind")
-                    .help("map a column to `kind` on import, or write `{attr: 'value'}`"),
-            );
-            return None;
-        };
-        conditions.push(one_of(labels, &step.labels));
-    } else if let (Some(name), true, None) = (&step.name, step.properties.is_empty(), &step.predicate) {
+    let mut conditions = compile_conditions(step, labels, sink)?;
+    if let (Some(name), true, None) = (&step.name, conditions.is_empty(), &step.predicate) {
         sink.push(
             Diagnostic::error("E402", step.span, "a step of only a name would be any interaction")
                 .label("the colon is missing")
                 .help(format!("write `(:{name})`")),
         );
         return None;
-    }
-    for (name, value) in &step.properties {
-        let span = name.span.to(value.span);
-        let column = Expr { kind: ExprKind::Column { qualifier: None, name: name.clone() }, span: name.span };
-        let literal = Expr { kind: ExprKind::Literal(value.value.clone()), span: value.span };
-        let kind = ExprKind::Binary(BinaryOp::Eq, Box::new(column), Box::new(literal));
-        conditions.push(Expr { kind, span });
     }
     let mut sound = true;
     if let Some(predicate) = &step.predicate {
@@ -85,6 +68,34 @@ pub(crate) fn compile_step(
     Some(StepFilter { predicate, label: label_of(step) })
 }
 
+/// What the labels and the property map of a step ask for; `None` on an error.
+pub(crate) fn compile_conditions(
+    step: &Step,
+    labels: Option<&Attribute>,
+    sink: &mut Vec<Diagnostic>,
+) -> Option<Vec<Expr>> {
+    let mut conditions = Vec::new();
+    if let Some(first) = step.labels.first() {
+        let Some(labels) = labels else {
+            sink.push(
+                Diagnostic::error("E405", first.span, "this store has no attribute in the role of kind")
+                    .label("a value of kind")
+                    .help("map a column to `kind` on import, or write `{attr: 'value'}`"),
+            );
+            return None;
+        };
+        conditions.push(one_of(labels, &step.labels));
+    }
+    for (name, value) in &step.properties {
+        let span = name.span.to(value.span);
+        let column = Expr { kind: ExprKind::Column { qualifier: None, name: name.clone() }, span: name.span };
+        let literal = Expr { kind: ExprKind::Literal(value.value.clone()), span: value.span };
+        let kind = ExprKind::Binary(BinaryOp::Eq, Box::new(column), Box::new(literal));
+        conditions.push(Expr { kind, span });
+    }
+    Some(conditions)
+}
+
 fn one_of(labels: &Attribute, values: &[Name]) -> Expr {
     let span = values.iter().map(|value| value.span).reduce(|a, b| a.to(b)).unwrap_or_default();
     let name = Name { text: labels.name.clone(), span };
@@ -96,7 +107,8 @@ fn one_of(labels: &Attribute, values: &[Name]) -> Expr {
     Expr { kind: ExprKind::In { value, list, negated: false }, span }
 }
 
-fn label_of(step: &Step) -> String {
+/// How answers call a step.
+pub(crate) fn label_of(step: &Step) -> String {
     if let Some(name) = &step.name {
         return name.text.clone();
     }
