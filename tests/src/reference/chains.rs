@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Event, View, journeys};
+use super::Event;
+use super::flow::View;
 
 /// `CHAINS SAME … GAP … MIN … WITHIN … STARTED DURING …`.
 #[derive(Clone, Debug, Default)]
@@ -62,8 +63,8 @@ pub struct Chain {
 pub fn chains(events: &[Event], view: &View, query: &Chains) -> Vec<Chain> {
     let Some(edge) = view.right_edge(events) else { return Vec::new() };
     let mut found = Vec::new();
-    for (_, journey) in journeys(events) {
-        for (keys, contacts) in by_keys(&journey, view, &query.same) {
+    for journey in view.journeys(events) {
+        for (keys, contacts) in by_keys(&journey.events(), &query.same) {
             for run in runs(&contacts, query) {
                 let begins = run[0].time;
                 if query.started.is_none_or(|(from, to)| from <= begins && begins < to) {
@@ -77,10 +78,10 @@ pub fn chains(events: &[Event], view: &View, query: &Chains) -> Vec<Chain> {
 
 /// "Among the visible interactions of a customer with equal non-null keys …
 /// Interactions without a key are left out" (12).
-fn by_keys<'a>(journey: &[&'a Event], view: &View, same: &[String]) -> BTreeMap<Vec<String>, Vec<&'a Event>> {
+pub(super) fn by_keys<'a>(rows: &[&'a Event], same: &[String]) -> BTreeMap<Vec<String>, Vec<&'a Event>> {
     let mut groups: BTreeMap<Vec<String>, Vec<&Event>> = BTreeMap::new();
-    for event in journey.iter().filter(|event| view.sees(event)) {
-        let keys: Option<Vec<String>> = same.iter().map(|key| event.text(key).map(str::to_owned)).collect();
+    for event in rows {
+        let keys: Option<Vec<String>> = same.iter().map(|key| event.shown(key)).collect();
         if let Some(keys) = keys {
             groups.entry(keys).or_default().push(event);
         }
@@ -118,7 +119,7 @@ fn runs<'a, 'b>(contacts: &'b [&'a Event], query: &Chains) -> Vec<&'b [&'a Event
 }
 
 /// The columns of rule 12.
-fn describe(keys: &[String], run: &[&Event], edge: i64, query: &Chains) -> Chain {
+pub(super) fn describe(keys: &[String], run: &[&Event], edge: i64, query: &Chains) -> Chain {
     let list = |name: &str| run.iter().map(|event| event.text(name).map(str::to_owned)).collect();
     let started = run[0].time;
     let ended = run[run.len() - 1].time;
@@ -204,7 +205,7 @@ mod tests {
         // Days 88, 89, 90, 91 of a year; the span ends with day 90.
         let events = contacts(&[(88.0, "a"), (89.0, "a"), (90.0, "a"), (91.0, "a")]);
         let query = Chains { gap: DAY, min: 2, ..Chains::default() };
-        let cut = View { during: Some((0, 90 * DAY)), only: None };
+        let cut = View::during(0, 90 * DAY);
         assert_eq!(chains(&events, &cut, &query)[0].contacts, 2);
         let started = Chains { started: Some((0, 90 * DAY)), ..query };
         assert_eq!(chains(&events, &View::default(), &started)[0].contacts, 4);

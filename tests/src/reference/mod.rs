@@ -1,15 +1,31 @@
-//! What the two headline operators mean, written slowly and clearly.
+//! What the journey operators mean, written slowly and clearly.
 //!
 //! Nothing here shares code or ideas with the engine: a history is a plain
-//! list, a chain is a loop, a funnel tries every choice of interactions there
+//! list, a chain is a loop, a pattern tries every choice of interactions there
 //! is. The numbers in brackets are the rules of the language ("Semantics:
 //! decided once").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use crate::table::show_float;
+
+pub mod any_order;
+pub mod assignments;
 pub mod chains;
+pub mod correlates;
+pub mod entries;
+pub mod fcr;
+pub mod flow;
 pub mod funnel;
+pub mod graph;
+pub mod matches;
 pub mod outcome;
+pub mod paths;
+pub mod pattern;
+mod period;
+pub mod steps;
+
+pub use period::Period;
 
 /// A value of an attribute. A missing attribute is NULL.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +38,17 @@ pub enum Val {
     Float(f64),
     /// True or false.
     Bool(bool),
+}
+
+impl Val {
+    /// As a number, where it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Int(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number),
+            _ => None,
+        }
+    }
 }
 
 impl From<&str> for Val {
@@ -66,44 +93,22 @@ impl Event {
 
     /// A number; `None` is NULL.
     pub fn number(&self, name: &str) -> Option<f64> {
-        match self.attrs.get(name) {
-            Some(Val::Float(number)) => Some(*number),
-            Some(Val::Int(number)) => Some(*number as f64),
-            _ => None,
-        }
+        self.attrs.get(name).and_then(Val::number)
+    }
+
+    /// An attribute as it is shown; `None` is NULL.
+    pub fn shown(&self, name: &str) -> Option<String> {
+        Some(match self.attrs.get(name)? {
+            Val::Str(text) => text.clone(),
+            Val::Int(number) => number.to_string(),
+            Val::Float(number) => show_float(*number),
+            Val::Bool(truth) => truth.to_string(),
+        })
     }
 
     /// Whether the contact was marked resolved; NULL is not.
     pub fn resolved(&self) -> bool {
         self.attrs.get("resolved") == Some(&Val::Bool(true))
-    }
-}
-
-/// What flows into the operator under test: `DURING` and `WHERE attr IN (…)`.
-#[derive(Clone, Debug, Default)]
-pub struct View {
-    /// `DURING a TO b`: a <= at < b.
-    pub during: Option<(i64, i64)>,
-    /// `WHERE attr IN (values)`; NULL satisfies no predicate.
-    pub only: Option<(String, BTreeSet<String>)>,
-}
-
-impl View {
-    /// Whether an interaction flows on.
-    pub fn sees(&self, event: &Event) -> bool {
-        let in_time = self.during.is_none_or(|(from, to)| from <= event.time && event.time < to);
-        let satisfies = self
-            .only
-            .as_ref()
-            .is_none_or(|(attr, values)| event.text(attr).is_some_and(|value| values.contains(value)));
-        in_time && satisfies
-    }
-
-    /// The right edge of what a query sees: the least of the store's last
-    /// interaction and DURING's end. `None` for an empty store.
-    pub fn right_edge(&self, events: &[Event]) -> Option<i64> {
-        let last = events.iter().map(|event| event.time).max()?;
-        Some(self.during.map_or(last, |(_, to)| last.min(to)))
     }
 }
 

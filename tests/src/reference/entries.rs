@@ -1,0 +1,155 @@
+//! `COUNT ATTEMPTS` (rule 5): entries, by walking through a journey with the
+//! set of everything that may still become an attempt.
+
+use super::assignments::{Search, Taken, repetitions};
+use super::flow::Journey;
+use super::funnel::{Attempt, Funnel, best};
+
+/// What is open at a row of the walk.
+struct Entry {
+    opened: usize,
+    live: Vec<Vec<Taken>>,
+}
+
+/// One attempt an entry, in order; an entry that reaches no required row has none.
+pub fn attempts<'a>(journey: &Journey<'a>, query: &Funnel, edges: (i64, i64)) -> Vec<Attempt<'a>> {
+    let whole = Search::new(&query.pattern, journey, edges);
+    let mut found = Vec::new();
+    for (opened, closed) in entries(&whole, query) {
+        // "depth and times by rule 4 inside the entry"
+        let start = query.anchor_first.then_some(opened);
+        found.extend(best(&Search { start, rows: (opened, closed), ..whole }, query));
+    }
+    found
+}
+
+/// The rows of each entry: its first, and one past its last.
+fn entries(search: &Search, query: &Funnel) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut entry: Option<Entry> = None;
+    for row in 0..search.journey.rows.len() {
+        // "it closes when … no start in it can continue": too late for all.
+        if let Some(open) = &mut entry {
+            let converted = open.live.iter().any(|taken| absences_are_over(search, taken, row));
+            open.live.retain(|taken| in_time(search, taken, row));
+            if converted || open.live.is_empty() {
+                found.push((open.opened, row));
+                entry = None;
+            }
+        }
+        if let Some(open) = &mut entry {
+            let longer: Vec<Vec<Taken>> = open
+                .live
+                .iter()
+                .flat_map(|taken| {
+                    search.longer(taken, (row, row + 1)).into_iter().map(|next| with(taken, next))
+                })
+                .collect();
+            open.live.retain(|taken| !is_broken(search, taken, row));
+            open.live.extend(longer);
+            if open.live.is_empty() {
+                // "the interaction that closed it by exclusion may open the next"
+                found.push((open.opened, row));
+                entry = None;
+            }
+        }
+        let starts = search.longer(&[], (row, row + 1)).into_iter().map(|start| vec![start]);
+        match &mut entry {
+            Some(open) if !query.anchor_first => open.live.extend(starts),
+            Some(_) => {}
+            None => {
+                let live: Vec<Vec<Taken>> = starts.collect();
+                entry = (!live.is_empty()).then_some(Entry { opened: row, live });
+            }
+        }
+        if let Some(open) = &entry
+            && open.live.iter().any(|taken| search.is_match(taken))
+        {
+            found.push((open.opened, row + 1));
+            entry = None;
+        }
+    }
+    found.extend(entry.map(|open| (open.opened, search.journey.rows.len())));
+    found
+}
+
+fn with(taken: &[Taken], next: Taken) -> Vec<Taken> {
+    let mut longer = taken.to_vec();
+    longer.push(next);
+    longer
+}
+
+/// The elements that may come after `taken`, a repetition of the last one included.
+fn continuations(search: &Search, taken: &[Taken]) -> Vec<usize> {
+    let elements = &search.pattern.elements;
+    let Some(last) = taken.last().map(|last| last.element) else { return Vec::new() };
+    let mut found = Vec::new();
+    if elements[last].max.is_none_or(|max| repetitions(taken) < max) {
+        found.push(last);
+    }
+    if repetitions(taken) >= elements[last].min {
+        for (place, element) in elements.iter().enumerate().skip(last + 1) {
+            found.push(place);
+            if element.required() {
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Whether the interaction at `row`, or one after it, can still come in time;
+/// or something is waited for that must not come.
+fn in_time(search: &Search, taken: &[Taken], row: usize) -> bool {
+    let now = search.time(row);
+    let last = taken[taken.len() - 1];
+    let by_window = search.pattern.within.is_none_or(|within| now <= search.time(taken[0].row) + within);
+    let by_edge = continuations(search, taken).into_iter().any(|next| {
+        next == last.element
+            || search.pattern.elements[next]
+                .edge
+                .at_most
+                .is_none_or(|most| now <= search.time(last.row) + most)
+    });
+    (by_window && by_edge) || awaits_absence(search, taken)
+}
+
+/// Whether only absences are missing.
+fn awaits_absence(search: &Search, taken: &[Taken]) -> bool {
+    let elements = &search.pattern.elements;
+    let last = taken[taken.len() - 1].element;
+    repetitions(taken) >= elements[last].min
+        && !elements[last].absences.is_empty()
+        && elements[last + 1..].iter().all(|later| !later.required())
+}
+
+/// Whether only absences were missing, and their deadlines lie before `row`.
+fn absences_are_over(search: &Search, taken: &[Taken], row: usize) -> bool {
+    let last = taken[taken.len() - 1];
+    let absences = &search.pattern.elements[last.element].absences;
+    awaits_absence(search, taken)
+        && absences.iter().all(|absence| search.time(last.row) + absence.within < search.time(row))
+}
+
+/// Whether nothing can follow `taken` any more once `row` lies after it: it
+/// matches a NO of the next edge, it stands where NEXT or STRICT wants another,
+/// or it is what must not come.
+fn is_broken(search: &Search, taken: &[Taken], row: usize) -> bool {
+    let elements = &search.pattern.elements;
+    let last = taken[taken.len() - 1];
+    let bound = search.bound(taken);
+    let came = elements[last.element].absences.iter().any(|absence| {
+        search.time(row) <= search.time(last.row) + absence.within
+            && search.satisfies(&absence.step, row, &bound)
+    });
+    let goes_on = continuations(search, taken).into_iter().any(|next| {
+        if next == last.element {
+            return !search.pattern.strict;
+        }
+        let edge = &elements[next].edge;
+        let excluded = (last.row + 1..=row)
+            .any(|between| edge.no.iter().any(|step| search.satisfies(step, between, &bound)));
+        !came && !edge.next && !search.pattern.strict && !excluded
+    });
+    !goes_on && !(awaits_absence(search, taken) && !came)
+}
