@@ -151,5 +151,5 @@ fn is_broken(search: &Search, taken: &[Taken], row: usize) -> bool {
             .any(|between| edge.no.iter().any(|step| search.satisfies(step, between, &bound)));
         !came && !edge.next && !search.pattern.strict && !excluded
     });
-    !goes_on && !(awaits_absence(search, taken) && !came)
+    !goes_on && (came || !awaits_absence(search, taken))
 }

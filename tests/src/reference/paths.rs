@@ -59,12 +59,14 @@ pub const LEFT_OUT: &str = "…";
 /// What stands for the paths beyond TOP.
 pub const OTHER: &str = "(other)";
 
-/// The nodes of one journey's path, and the time along each edge.
-type Walk = (Vec<Node>, Vec<Option<i64>>);
+/// The time along each edge; `None` beside what was left out.
+type Times = Vec<Option<i64>>;
+/// The nodes of one journey's path, and its times.
+type Walk = (Vec<Node>, Times);
 
 /// Most journeys first, then by path.
 pub fn paths(events: &[Event], view: &View, query: &Paths) -> Vec<Path> {
-    let mut walks: BTreeMap<Vec<Node>, Vec<(String, Vec<Option<i64>>)>> = BTreeMap::new();
+    let mut walks: BTreeMap<Vec<Node>, Vec<(String, Times)>> = BTreeMap::new();
     let mut of = 0;
     for journey in view.journeys(events) {
         if let Some((nodes, times)) = walk(&journey, query) {
@@ -135,8 +137,8 @@ fn walk(journey: &Journey, query: &Paths) -> Option<Walk> {
     // A run of rows under one node: when it begins and ends.
     let by = query.by.as_deref().unwrap_or("kind");
     let mut runs: Vec<(Node, i64, i64)> = Vec::new();
-    for row in first..=last {
-        let (node, time) = (rows[row].shown(by), rows[row].time);
+    for (row, event) in rows.iter().enumerate().take(last + 1).skip(first) {
+        let (node, time) = (event.shown(by), event.time);
         if node.is_none() && !named.contains(&row) {
             continue;
         }

@@ -9,14 +9,14 @@ use throughline_tests::table::{show_duration, show_time};
 use throughline_tests::text;
 
 use super::compare::{check, names, run, show_list, show_number};
-use super::history::{HOUR, Size, history, narrowed, span};
+use super::history::{HOUR, Size, cut, history, narrowed, span};
 
 const SIZE: Size = Size { events: 36, hours: 40 };
 
 fn query() -> impl Strategy<Value = (View, Chains)> {
     let keys = prop::sample::subsequence(vec!["topic", "channel", "case"], 0..=2);
     (
-        narrowed(span(SIZE.hours)),
+        prop_oneof![narrowed(span(SIZE.hours)), cut(SIZE.hours)],
         keys,
         0..10_i64,
         1..5_usize,

@@ -7,5 +7,6 @@
 
 mod chains;
 mod compare;
+mod flows;
 mod funnels;
 mod history;
