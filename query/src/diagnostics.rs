@@ -32,6 +32,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E310", "arithmetic leaves the range of whole numbers"),
     ("E390", "the rows held take more memory than allowed"),
     ("E391", "the store could not be read"),
+    ("E392", "a pattern takes too long to search for"),
     ("E401", "not supported yet"),
     ("E402", "a step of only a name"),
     ("E403", "an operator misses an option"),

@@ -24,6 +24,10 @@ pub const PATTERN_STEPS_MAX: usize = 64;
 /// Most times NO and NOT in a pattern: a mark has a bit for each.
 pub const PATTERN_MARKS_MAX: usize = 64;
 
+/// States that the search for a match may look at in one journey: of patterns
+/// with predicates over several steps, `SIMULTANEOUS`, or large repetitions.
+pub const MATCH_STATES_MAX: usize = 1 << 24;
+
 /// Most attributes after `SAME` or `MAP BY`.
 pub const KEYS_MAX: usize = 8;
 

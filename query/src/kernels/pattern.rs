@@ -1,6 +1,199 @@
 //! Patterns over class codes: which rows of a journey fill which steps.
+//!
+//! [`Rule`] says what is looked for, [`Rows`] where, and [`Joint`] answers for
+//! predicates that name several steps. A [`Matcher`] belongs to one rule and
+//! one thread.
+//!
+//! | asked | by | answer |
+//! | --- | --- | --- |
+//! | [`Matcher::deepest`] | FUNNEL | the attempt that counts: complete or not |
+//! | [`Matcher::attempts`] | COUNT ATTEMPTS | every entry, with the attempt that counts in it |
+//! | [`Matcher::matches`] | MATCH | complete matches |
+//! | [`Matcher::deadline`], [`Matcher::has_ended`] | drop-off | what an attempt that is not complete still waits for |
+//!
+//! Rows are counted from the first of the journey in hand. Absences and
+//! adjacency always look at the whole of it, also where only a part may be chosen.
 
+mod any_order;
+mod entries;
+mod ground;
 mod rule;
+mod search;
 
-#[allow(unused_imports, reason = "the matcher and its callers come next")]
-pub(crate) use rule::{Absence, Edge, Found, Joint, Rows, Rule, Step};
+use std::ops::Range;
+
+use ground::Ground;
+pub(crate) use rule::{Absence, Edge, Found, Joint, Rows, Rule, Step, Tally, TooMany, Which};
+use search::{Goal, Search};
+
+/// Matches one rule in journey after journey.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    rule: Rule,
+}
+
+impl Matcher {
+    /// A matcher for one rule.
+    pub(crate) fn new(rule: Rule) -> Self {
+        Self { rule }
+    }
+
+    /// What it looks for.
+    pub(crate) fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The attempt that counts, by language rule 4; false where no required
+    /// step is reached. `joint` is asked where the rule names steps in predicates.
+    pub(crate) fn deepest(
+        &mut self,
+        rows: &Rows<'_>,
+        joint: Option<&dyn Joint>,
+        found: &mut Found,
+    ) -> Result<bool, TooMany> {
+        Self::find(Ground::new(&self.rule, rows, joint).anchored(), Goal::Deepest, found)
+    }
+
+    /// Hands on the matches wanted, in the order of their starts.
+    pub(crate) fn matches(
+        &mut self,
+        rows: &Rows<'_>,
+        joint: Option<&dyn Joint>,
+        which: Which,
+        mut take: impl FnMut(&Found),
+    ) -> Result<Tally, TooMany> {
+        let ground = Ground::new(&self.rule, rows, joint).anchored();
+        let mut found = Found::default();
+        let mut tally = Tally::default();
+        match which {
+            Which::First | Which::Last => {
+                let goal = if which == Which::First { Goal::First } else { Goal::Last };
+                if Self::find(ground, goal, &mut found)? {
+                    take(&found);
+                    tally.matches = 1;
+                }
+            }
+            Which::All => {
+                let mut from = 0;
+                while Self::find(Ground { from, ..ground }, Goal::First, &mut found)? {
+                    take(&found);
+                    tally.matches += 1;
+                    from = found.rows.iter().map(|place| place.0 + 1).max().unwrap_or(rows.len());
+                }
+            }
+            Which::Each => {
+                for row in 0..rows.len() {
+                    let one = ground.start.is_none_or(|start| start == row);
+                    if one && Self::find(Ground { start: Some(row), ..ground }, Goal::First, &mut found)? {
+                        take(&found);
+                        tally.matches += 1;
+                    }
+                }
+            }
+        }
+        if tally.matches == 0 && self.rule.has_absences() {
+            tally.early = Self::find(Ground { lenient: true, ..ground }, Goal::First, &mut found)?;
+        }
+        Ok(tally)
+    }
+
+    /// Hands on the attempt that counts in each entry (language rule 5), from
+    /// left to right, with the rows of the entry. An entry that reaches no
+    /// required step is passed over. Not for `any_order` and `simultaneous`.
+    pub(crate) fn attempts(
+        &mut self,
+        rows: &Rows<'_>,
+        joint: Option<&dyn Joint>,
+        mut take: impl FnMut(&Found, Range<u32>),
+    ) -> Result<(), TooMany> {
+        let ground = Ground::new(&self.rule, rows, joint);
+        let mut ranges = Vec::new();
+        entries::entries(ground, |range| ranges.push(range))?;
+        let mut found = Found::default();
+        for range in ranges {
+            let start = self.rule.anchor_first.then_some(range.start);
+            let entry = Ground { from: range.start, until: range.end, start, ..ground };
+            if Self::find(entry, Goal::Deepest, &mut found)? {
+                take(&found, range);
+            }
+        }
+        Ok(())
+    }
+
+    /// By when the attempt had to go on: the least of what WITHIN, the edge to
+    /// the next required step and the absence that comes next allow; `None`
+    /// without a bound, and where it is complete.
+    pub(crate) fn deadline(&self, rows: &Rows<'_>, found: &Found) -> Option<i64> {
+        let (first, last) = (rows.at(found.rows.first()?.0), rows.at(found.rows.last()?.0));
+        if found.complete {
+            return None;
+        }
+        let by_window = self.rule.within.map(|within| first.saturating_add(within));
+        let by_next = match self.awaited(found) {
+            Awaited::Absence(absence) => Some(last.saturating_add(absence.within)),
+            Awaited::Step(step) => step.edge.high.map(|high| last.saturating_add(high)),
+            Awaited::Nothing => None,
+        };
+        match (by_window, by_next) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Whether something in the journey in hand has ended an attempt that is
+    /// not complete: what may not lie on the way to the next required step,
+    /// anything at all where that must follow directly, or what had to be absent.
+    pub(crate) fn has_ended(&self, rows: &Rows<'_>, joint: Option<&dyn Joint>, found: &Found) -> bool {
+        let Some(&(last, _)) = found.rows.last() else { return false };
+        if found.complete || self.rule.any_order {
+            return false;
+        }
+        match self.awaited(found) {
+            Awaited::Absence(_) => !found.pending,
+            Awaited::Nothing => false,
+            Awaited::Step(step) if step.edge.next => last + 1 < rows.len(),
+            Awaited::Step(_) => {
+                let mut chosen = vec![None; self.rule.steps.len()];
+                for &(row, step) in &found.rows {
+                    if let Some(place) = chosen.get_mut(step as usize) {
+                        *place = Some(row);
+                    }
+                }
+                let next = self.rule.required_from(found.depth).unwrap_or(found.depth);
+                Ground::new(&self.rule, rows, joint).barred(next, last, rows.len(), &chosen)
+            }
+        }
+    }
+
+    /// What an attempt that is not complete waits for next.
+    fn awaited(&self, found: &Found) -> Awaited<'_> {
+        if self.rule.any_order {
+            return Awaited::Nothing;
+        }
+        let required = found.depth.saturating_sub(1);
+        let next = self.rule.required_from(found.depth);
+        let to = next.unwrap_or(self.rule.steps.len());
+        match self.rule.absences_between(required, to).nth(found.absences) {
+            Some(absence) => Awaited::Absence(absence),
+            None => next.and_then(|next| self.rule.steps.get(next)).map_or(Awaited::Nothing, Awaited::Step),
+        }
+    }
+
+    fn find(ground: Ground<'_>, goal: Goal, found: &mut Found) -> Result<bool, TooMany> {
+        if ground.rule.any_order {
+            let some = any_order::deepest(&ground, found);
+            return Ok(some && (found.complete || goal == Goal::Deepest));
+        }
+        Search::new(ground, goal).run(found)
+    }
+}
+
+/// What comes next in an attempt.
+enum Awaited<'a> {
+    Absence(&'a Absence),
+    Step(&'a Step),
+    Nothing,
+}
+
+#[cfg(test)]
+mod tests;
