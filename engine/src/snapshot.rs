@@ -18,7 +18,7 @@ use crate::names::Names;
 pub use crate::names::Symbols;
 use crate::order::merge_blocks;
 use crate::schema::{AttrId, Schema, Subject};
-use crate::span::{Wanted, read_range};
+use crate::span::{Wanted, read_range, stored_bytes};
 use crate::state::State;
 
 /// A span of customers that is read at once. Units are disjoint, ascending,
@@ -176,6 +176,19 @@ impl Snapshot {
         };
         block.columns.retain(|(attr, _)| wanted.binary_search(attr).is_ok());
         Ok(block)
+    }
+
+    /// The stored bytes that [`Snapshot::read`] decodes for a unit and these columns; what is
+    /// still in memory counts for none.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn stored_bytes(&self, unit: usize, wanted: &[AttrId]) -> Result<u64> {
+        let unit = *self.unit(unit)?;
+        let Some(range) = self.version.manifest.ranges.get((unit.first / RANGE_CUSTOMERS) as usize) else {
+            return Ok(0);
+        };
+        stored_bytes(&self.version.chunks, range, &(unit.first..=unit.last), wanted)
     }
 
     fn parts(

@@ -46,6 +46,27 @@ pub(crate) fn read_segment(
     Ok(Block { customers, offsets, times, columns })
 }
 
+/// Stored bytes that decoding what a range holds of `span` takes: whole segments, the parts wanted.
+pub(crate) fn stored_bytes(
+    chunks: &Chunks,
+    range: &Range,
+    span: &RangeInclusive<CustomerOrdinal>,
+    wanted: &[AttrId],
+) -> Result<u64> {
+    let mut bytes = 0;
+    for meta in range.all().flat_map(|run| &run.segments) {
+        if meta.last < *span.start() || meta.first > *span.end() {
+            continue;
+        }
+        let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
+        let columns = wanted.iter().map(|&attr| Part::Attr(attr));
+        for part in [Part::Customers, Part::Offsets, Part::Times].into_iter().chain(columns) {
+            bytes += header.range(part).map_or(0, |range| range.end - range.start);
+        }
+    }
+    Ok(bytes)
+}
+
 /// The segments of a run that touch `span`, put together and cut to it.
 pub(crate) fn read_run(
     chunks: &Chunks,

@@ -1,27 +1,30 @@
-//! EXPLAIN: the steps of a plan, what they read, and what the index saves.
+//! EXPLAIN and PROFILE: the steps of a plan, what they read, what the index
+//! saves, and what each came to.
 
-use throughline_engine::Snapshot;
+use throughline_engine::{AttrId, Snapshot};
 
 use crate::answer::Answer;
 use crate::error::QueryError;
 use crate::plan::compile::{Phase, Plan, Stage, Then};
-use crate::plan::index::{scans, units_with};
-use crate::rows::{RowColumn, RowSchema, RowType};
+use crate::plan::index::{Choice, choose};
+use crate::rows::{Cost, RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Span};
-use crate::value::Value;
-use crate::value::grouped;
+use crate::value::{Value, grouped};
 
 /// The plan as rows: step, detail, customers (an estimate from above, where the index has one).
 pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<Answer, QueryError> {
     let mut lines = Vec::new();
-    let mut whole = true;
+    let (mut whole, mut first) = (true, true);
     for phase in &mut plan.phases {
         // What the index knows exactly; queries inside predicates are not run.
         phase.prepare(snapshot, whole, &mut |_| Ok(None))?;
         whole = !matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
-        explain(phase, snapshot, text, &mut lines)?;
+        let mut choice = choose(phase.candidates(snapshot)?, None, snapshot);
+        choice.given = !std::mem::take(&mut first);
+        for (line, _) in steps(phase, &choice, snapshot, text) {
+            lines.push(vec![line.step.into(), line.detail.into(), number(line.estimated)]);
+        }
     }
-    let column = |name: &str, ty| RowColumn { name: name.to_owned(), ty };
     let columns = vec![
         column("step", RowType::Text),
         column("detail", RowType::Text),
@@ -30,67 +33,237 @@ pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<A
     Ok(Answer::new(RowSchema { columns }, lines))
 }
 
-fn explain(
-    phase: &Phase,
-    snapshot: &Snapshot,
-    text: &str,
-    lines: &mut Vec<Vec<Value>>,
-) -> Result<(), QueryError> {
-    let mut line = |step: &str, detail: String, customers: Option<u64>| {
-        let customers = customers.map_or(Value::Null, |customers| Value::Int(customers as i64));
-        lines.push(vec![step.into(), detail.into(), customers]);
-    };
-    let quoted = |span: Span| text.get(span.start as usize..span.end as usize).unwrap_or_default().to_owned();
-    let candidates = phase.candidates(snapshot)?;
-    let estimate = candidates.as_ref().map(roaring::RoaringBitmap::len);
-    let wanted = candidates.filter(|candidates| !scans(candidates, snapshot));
-    let (units, all) = (units_with(snapshot, wanted.as_ref()).len(), snapshot.units().len());
-    let choice = match (estimate, &wanted) {
-        (None, _) => "scan: the index says nothing about this query".to_owned(),
-        (Some(_), None) => "scan: so many customers qualify that all are read".to_owned(),
-        (Some(_), Some(_)) => "index: only customers who can qualify".to_owned(),
-    };
-    line("read", format!("{choice}; {units} of {all} units"), estimate);
-    let names: Vec<&str> = phase
-        .reads()
-        .iter()
-        .filter_map(|&attr| snapshot.schema().get(attr))
-        .map(|attribute| attribute.name.as_str())
-        .collect();
-    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    line("columns", format!("time; attributes: {names}"), None);
-    for stage in &phase.stages {
-        match stage {
-            Stage::During(from, to) => {
-                let at = crate::time::format_instant;
-                line("DURING", format!("{} TO {}", at(*from), at(*to)), None);
-            }
-            Stage::Where(predicate) => line("WHERE", quoted(predicate.span), None),
-            Stage::For(customers) => line("FOR", customers.explain(), None),
-            Stage::Split(split) => {
-                let names = split.names.join(", ");
-                line("SPLIT BY", format!("one journey for each {names} of a customer"), None);
-            }
-            Stage::Sessions(gap) => {
-                let gap = crate::time::format_duration_literal(*gap);
-                line("SESSIONS", format!("journeys end where they pause longer than {gap}"), None);
-            }
+/// What the steps of one phase came to.
+#[derive(Clone, Debug)]
+pub(crate) struct PhaseCost {
+    pub read: Cost,
+    /// One for each stage.
+    pub stages: Vec<Cost>,
+    pub operator: Cost,
+    /// One for each row operator.
+    pub rows: Vec<Cost>,
+}
+
+impl PhaseCost {
+    /// Nothing yet.
+    pub(crate) fn new(phase: &Phase) -> Self {
+        let nothing = Cost { rows: Some(0), ..Cost::default() };
+        Self {
+            read: Cost::default(),
+            stages: vec![Cost::default(); phase.stages.len()],
+            operator: nothing,
+            rows: vec![nothing; phase.tail.written().len()],
         }
+    }
+
+    /// Adds what another unit came to.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.read.add(&more.read);
+        self.operator.add(&more.operator);
+        self.stages.iter_mut().zip(&more.stages).for_each(|(mine, more)| mine.add(more));
+        self.rows.iter_mut().zip(&more.rows).for_each(|(mine, more)| mine.add(more));
+    }
+}
+
+/// What PROFILE gathers while a query runs.
+#[derive(Debug, Default)]
+pub(crate) struct Profile {
+    lines: Vec<Vec<Value>>,
+    /// How many queries inside predicates stand around what runs now.
+    level: usize,
+}
+
+impl Profile {
+    /// A query inside a predicate begins.
+    pub(crate) fn enter(&mut self) {
+        self.level += 1;
+    }
+
+    /// It is over.
+    pub(crate) fn leave(&mut self) {
+        self.level = self.level.saturating_sub(1);
+    }
+
+    /// Notes a phase that has run, of whose units so many were read.
+    pub(crate) fn note(
+        &mut self,
+        phase: &Phase,
+        (choice, read): (&Choice, usize),
+        cost: &PhaseCost,
+        snapshot: &Snapshot,
+        text: &str,
+    ) {
+        for (line, place) in steps(phase, choice, snapshot, text) {
+            let cost = match place {
+                Place::Read => Some(&cost.read),
+                Place::Stage(place) => cost.stages.get(place),
+                Place::Operator => Some(&cost.operator),
+                Place::Row(place) => cost.rows.get(place),
+                Place::Aside => None,
+            };
+            let units = match place {
+                Place::Read => (Some(read as u64), Some((snapshot.units().len() - read) as u64)),
+                _ => (None, None),
+            };
+            let time = cost.map_or(Value::Null, |cost| {
+                // Whole milliseconds are what durations have.
+                Value::Duration(((cost.time.as_micros() + 500) / 1000).try_into().unwrap_or(i64::MAX))
+            });
+            let count = |what: fn(&Cost) -> Option<u64>| number(cost.and_then(what));
+            self.lines.push(vec![
+                format!("{}{}", "FOR IN: ".repeat(self.level), line.step).into(),
+                line.detail.into(),
+                number(line.estimated),
+                count(|cost| cost.customers),
+                count(|cost| cost.rows),
+                number(units.0),
+                number(units.1),
+                count(|cost| cost.interactions),
+                count(|cost| cost.bytes),
+                time,
+            ]);
+        }
+    }
+
+    /// All that was noted.
+    pub(crate) fn answer(self) -> Answer {
+        let whole = |name| column(name, RowType::Int);
+        let columns = vec![
+            column("step", RowType::Text),
+            column("detail", RowType::Text),
+            whole("estimated"),
+            whole("customers"),
+            whole("rows"),
+            whole("units_read"),
+            whole("units_skipped"),
+            whole("interactions"),
+            whole("bytes"),
+            column("time", RowType::Duration),
+        ];
+        Answer::new(RowSchema { columns }, self.lines)
+    }
+}
+
+/// A step of a plan, in words.
+struct Line {
+    step: String,
+    detail: String,
+    /// Customers, from above.
+    estimated: Option<u64>,
+}
+
+/// What of a phase a line is about.
+#[derive(Clone, Copy)]
+enum Place {
+    Read,
+    Stage(usize),
+    Operator,
+    Row(usize),
+    Aside,
+}
+
+/// The steps of a phase in order.
+fn steps(phase: &Phase, choice: &Choice, snapshot: &Snapshot, text: &str) -> Vec<(Line, Place)> {
+    let mut lines = Vec::new();
+    let mut line = |step: &str, detail: String, estimated: Option<u64>, place: Place| {
+        lines.push((Line { step: step.to_owned(), detail, estimated }, place));
+    };
+    line("read", reading(choice, snapshot), choice.estimated, Place::Read);
+    line("columns", columns(&phase.reads(), snapshot), None, Place::Aside);
+    for (place, stage) in phase.stages.iter().enumerate() {
+        let (step, detail) = stage_in_words(stage, text);
+        line(step, detail, None, Place::Stage(place));
     }
     let (step, detail) = phase.operator.explain();
-    line(step, detail, None);
+    line(step, detail, None, Place::Operator);
+    for (place, (step, span)) in phase.tail.written().iter().enumerate() {
+        line(step, after(step, written(*span, text)), None, Place::Row(place));
+    }
     let columns: Vec<&str> = phase.tail.output().columns.iter().map(|column| column.name.as_str()).collect();
-    line("rows", columns.join(", "), None);
+    line("rows", columns.join(", "), None, Place::Aside);
     match &phase.then {
         Then::Answer | Then::Customers => {}
-        Then::Save(name) => line("SAVE COHORT", format!("{name}: not saved by EXPLAIN"), None),
-        Then::Journeys(Part::Whole) => line("JOURNEYS", "of the customers behind the rows".to_owned(), None),
-        Then::Journeys(Part::Before) => {
-            line("JOURNEYS", "before each row's first interaction".to_owned(), None)
+        Then::Save(name) => {
+            line("SAVE COHORT", format!("{name}: EXPLAIN saves nothing, PROFILE does"), None, Place::Aside);
         }
-        Then::Journeys(Part::After) => line("JOURNEYS", "after each row's last interaction".to_owned(), None),
-        Then::Members => line("INTERACTIONS", "the rows' members".to_owned(), None),
+        Then::Journeys(part) => {
+            let which = match part {
+                Part::Whole => "of the customers behind the rows",
+                Part::Before => "before each row's first interaction",
+                Part::After => "after each row's last interaction",
+            };
+            line("JOURNEYS", which.to_owned(), None, Place::Aside);
+        }
+        Then::Members => line("INTERACTIONS", "the rows' members".to_owned(), None, Place::Aside),
     }
-    line("store", format!("{} interactions", grouped(snapshot.interactions())), Some(snapshot.customers()));
-    Ok(())
+    let size = format!("{} interactions", grouped(snapshot.interactions()));
+    line("store", size, Some(snapshot.customers()), Place::Aside);
+    lines
+}
+
+fn reading(choice: &Choice, snapshot: &Snapshot) -> String {
+    let units = format!("{} of {} units", choice.units.len(), snapshot.units().len());
+    if choice.given {
+        return format!("index: only customers behind the rows before; at most {units}");
+    }
+    let way = match (choice.costs, &choice.wanted) {
+        (None, _) => "scan: the index says nothing about this query".to_owned(),
+        (Some(costs), wanted) => {
+            let way = match wanted {
+                Some(_) => "index: only customers who can qualify",
+                None => "scan: reading by the index would cost no less",
+            };
+            let (index, scan) = (grouped(costs.index), grouped(costs.scan));
+            format!("{way} (cost by index {index}, by scan {scan}, in interactions read)")
+        }
+    };
+    format!("{way}; {units}")
+}
+
+fn columns(reads: &[AttrId], snapshot: &Snapshot) -> String {
+    let attributes = reads.iter().filter_map(|&attr| snapshot.schema().get(attr));
+    let names: Vec<&str> = attributes.map(|attribute| attribute.name.as_str()).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    format!("time; attributes: {names}")
+}
+
+fn stage_in_words(stage: &Stage, text: &str) -> (&'static str, String) {
+    match stage {
+        Stage::During(from, to) => {
+            let at = crate::time::format_instant;
+            ("DURING", format!("{} TO {}", at(*from), at(*to)))
+        }
+        Stage::Where(predicate) => ("WHERE", written(predicate.span, text).to_owned()),
+        Stage::For(customers) => ("FOR", customers.explain()),
+        Stage::Split(split) => {
+            ("SPLIT BY", format!("one journey for each {} of a customer", split.names.join(", ")))
+        }
+        Stage::Sessions(gap) => {
+            let gap = crate::time::format_duration_literal(*gap);
+            ("SESSIONS", format!("journeys end where they pause longer than {gap}"))
+        }
+    }
+}
+
+/// What stands at a place of the query.
+fn written(span: Span, text: &str) -> &str {
+    text.get(span.start as usize..span.end as usize).unwrap_or_default()
+}
+
+/// What of an operator's text follows its name.
+fn after(name: &str, text: &str) -> String {
+    let words = name.split(' ').count();
+    let mut rest = text.trim();
+    for _ in 0..words {
+        rest = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
+    }
+    rest.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn column(name: &str, ty: RowType) -> RowColumn {
+    RowColumn { name: name.to_owned(), ty }
+}
+
+fn number(number: Option<u64>) -> Value {
+    number.map_or(Value::Null, |number| Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }

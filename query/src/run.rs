@@ -13,16 +13,16 @@ use throughline_engine::{AttrId, CustomerOrdinal, Db, Error, Snapshot};
 use crate::answer::Answer;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
-use crate::explain;
+use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
-use crate::plan::flow::{Flow, Pieces};
-use crate::plan::index::{scans, units_with};
+use crate::plan::flow::{Flow, Pieces, only};
+use crate::plan::index::choose;
 use crate::plan::operator::{Passed, Wanted, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
 use crate::plan::unsupported::not_yet;
-use crate::rows::{Env, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
+use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Query, Span, Statement};
 use crate::value::{Params, Value};
 
@@ -109,12 +109,8 @@ enum Done {
 impl Run<'_> {
     fn statement(&self, db: &Db, statement: &Statement) -> Result<Answer, QueryError> {
         let snapshot = db.snapshot();
-        let (query, explained) = match statement {
-            Statement::Query(query) => (query, false),
-            Statement::Explain(query) => (query, true),
-            Statement::Profile(query) => {
-                return Err(self.refused(not_yet("PROFILE", first_word(query, self.text))));
-            }
+        let query = match statement {
+            Statement::Query(query) | Statement::Explain(query) | Statement::Profile(query) => query,
             Statement::WhyNot { query, .. } => {
                 return Err(self.refused(not_yet("WHY NOT", first_word(query, self.text))));
             }
@@ -133,10 +129,14 @@ impl Run<'_> {
             }
             return Err(QueryError::Query { text: self.text.to_owned(), diagnostics: sink });
         };
-        let answer = if explained {
-            explain::rows(&mut plan, &snapshot, self.text)?
-        } else {
-            self.plan(db, &snapshot, &mut plan)?
+        let answer = match statement {
+            Statement::Explain(_) => explain::rows(&mut plan, &snapshot, self.text)?,
+            Statement::Profile(_) => {
+                let mut profile = Profile::default();
+                let answer = self.plan(db, &snapshot, &mut plan, Some(&mut profile))?;
+                answer.notes().iter().fold(profile.answer(), |all, note| all.with_note(note.as_str()))
+            }
+            _ => self.plan(db, &snapshot, &mut plan, None)?,
         };
         Ok(answer.with_warnings(sink))
     }
@@ -158,11 +158,17 @@ impl Run<'_> {
     }
 
     /// Runs a plan to its answer.
-    fn plan(&self, db: &Db, snapshot: &Snapshot, plan: &mut Plan) -> Result<Answer, QueryError> {
+    fn plan(
+        &self,
+        db: &Db,
+        snapshot: &Snapshot,
+        plan: &mut Plan,
+        mut profile: Option<&mut Profile>,
+    ) -> Result<Answer, QueryError> {
         let mut base = Base::All;
         let mut notes = Vec::new();
         for phase in &mut plan.phases {
-            let batch = self.phase(snapshot, phase, &base, &mut notes)?;
+            let batch = self.phase(snapshot, phase, &base, &mut notes, profile.as_deref_mut())?;
             match &phase.then {
                 Then::Answer => {
                     let env = self.env(snapshot);
@@ -184,10 +190,15 @@ impl Run<'_> {
     }
 
     /// Runs a plan inside another to the customers behind its rows.
-    fn customers(&self, snapshot: &Snapshot, plan: &mut Plan) -> Result<RoaringBitmap, QueryError> {
+    fn customers(
+        &self,
+        snapshot: &Snapshot,
+        plan: &mut Plan,
+        mut profile: Option<&mut Profile>,
+    ) -> Result<RoaringBitmap, QueryError> {
         let mut base = Base::All;
         for phase in &mut plan.phases {
-            let batch = self.phase(snapshot, phase, &base, &mut Vec::new())?;
+            let batch = self.phase(snapshot, phase, &base, &mut Vec::new(), profile.as_deref_mut())?;
             if phase.then == Then::Customers {
                 return Ok(behind(&batch));
             }
@@ -215,13 +226,20 @@ impl Run<'_> {
         phase: &mut Phase,
         base: &Base,
         notes: &mut Vec<String>,
+        mut profile: Option<&mut Profile>,
     ) -> Result<RowBatch, QueryError> {
         let whole = !matches!(base, Base::Parts(_));
-        phase.prepare(snapshot, whole, &mut |plan| self.customers(snapshot, plan).map(Some))?;
+        phase.prepare(snapshot, whole, &mut |plan| {
+            profile.iter_mut().for_each(|profile| profile.enter());
+            let customers = self.customers(snapshot, plan, profile.as_deref_mut());
+            profile.iter_mut().for_each(|profile| profile.leave());
+            customers.map(Some)
+        })?;
         let phase = &*phase;
         let env = self.env(snapshot);
-        let wanted = base.restrict(phase.candidates(snapshot)?, snapshot);
-        let units = units_with(snapshot, wanted.as_ref());
+        let choice = choose(phase.candidates(snapshot)?, base.customers(), snapshot);
+        let (wanted, units) = (choice.wanted.as_ref(), &choice.units);
+        let measured = profile.is_some();
         let reads = phase.reads();
         let needed = phase.needed();
         let look = Wanted {
@@ -236,23 +254,34 @@ impl Run<'_> {
         let unit_work = |worker: &mut Box<dyn Worker + '_>, unit: usize| {
             self.check()?;
             let mut passed = Passed::default();
-            let flow = flow_of(snapshot, unit, &reads, wanted.as_ref(), base)?;
-            let done = self.unit(phase, flow, worker.as_mut(), &env, &mut passed)?;
+            let mut cost = measured.then(|| PhaseCost::new(phase));
+            let began = measured.then(Instant::now);
+            let (flow, read) = flow_of(snapshot, unit, &reads, wanted, base)?;
+            if let (Some(cost), Some(began)) = (&mut cost, began) {
+                let bytes = Some(snapshot.stored_bytes(unit, &reads)?);
+                let (customers, interactions) = (Some(flow.shown().0), Some(read as u64));
+                cost.read = Cost { customers, rows: None, interactions, bytes, time: began.elapsed() };
+            }
+            let done = self.unit(phase, flow, worker.as_mut(), &env, &mut passed, cost.as_mut())?;
             env.check().map_err(|limit| self.limit(limit))?;
-            Ok::<_, QueryError>((done, passed))
+            Ok::<_, QueryError>((done, passed, cost))
         };
         let state = || phase.operator.worker(look);
         let mut partials = Vec::new();
         let mut total = phase.operator.total();
         let (mut failure, mut passed, mut read) = (None, Passed::default(), 0);
-        in_order(&units, threads.clamp(1, THREADS_MAX), state, unit_work, |result| match result {
+        let mut cost = measured.then(|| PhaseCost::new(phase));
+        in_order(units, threads.clamp(1, THREADS_MAX), state, unit_work, |result| match result {
             Err(error) => {
                 failure = Some(error);
                 false
             }
-            Ok((done, more)) => {
+            Ok((done, more, unit_cost)) => {
                 passed.add(&more);
                 read += 1;
+                if let (Some(cost), Some(more)) = (&mut cost, unit_cost) {
+                    cost.add(&more);
+                }
                 match done {
                     Done::Rows(partial, full) => {
                         partials.push(partial);
@@ -275,13 +304,22 @@ impl Run<'_> {
         let so_far = if read < units.len() { " as far as was read" } else { "" };
         notes.extend(phase.notes(&passed).into_iter().map(|note| note + so_far));
         if let Some(total) = total {
+            let began = measured.then(Instant::now);
             let batch = total.rows(look, &env).map_err(|limit| self.limit(limit))?;
+            if let (Some(cost), Some(began)) = (&mut cost, began) {
+                cost.operator.add(&cost_of(&batch, began));
+            }
             let mut partial = phase.tail.start();
-            phase.tail.push(&mut partial, batch, &env).map_err(|limit| self.limit(limit))?;
+            let mut meter = Meter::new(cost.as_mut().map(|cost| &mut cost.rows));
+            phase.tail.push(&mut partial, batch, &env, &mut meter).map_err(|limit| self.limit(limit))?;
             partials.push(partial);
         }
-        let batch = phase.tail.finish(partials, &env).map_err(|limit| self.limit(limit))?;
+        let mut meter = Meter::new(cost.as_mut().map(|cost| &mut cost.rows));
+        let batch = phase.tail.finish(partials, &env, &mut meter).map_err(|limit| self.limit(limit))?;
         env.check().map_err(|limit| self.limit(limit))?;
+        if let (Some(profile), Some(cost)) = (profile, &cost) {
+            profile.note(phase, (&choice, read), cost, snapshot, self.text);
+        }
         if env.overlaps() && phase.then == Then::Answer {
             notes.push(OVERLAP.to_owned());
         }
@@ -296,15 +334,34 @@ impl Run<'_> {
         worker: &mut (dyn Worker + '_),
         env: &Env,
         passed: &mut Passed,
+        mut cost: Option<&mut PhaseCost>,
     ) -> Result<Done, QueryError> {
         for (place, stage) in phase.stages.iter().enumerate() {
+            let began = cost.as_ref().map(|_| Instant::now());
             stage.apply(place, &mut flow, env, passed);
+            let of_stage = cost.as_mut().and_then(|cost| cost.stages.get_mut(place));
+            if let (Some(cost), Some(began)) = (of_stage, began) {
+                let time = began.elapsed();
+                let (customers, interactions) = flow.shown();
+                let (customers, interactions) = (Some(customers), Some(interactions));
+                *cost = Cost { customers, interactions, time, ..Cost::default() };
+            }
         }
+        let began = cost.as_ref().map(|_| Instant::now());
         match worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))? {
-            Work::Part(part) => Ok(Done::Part(part)),
+            Work::Part(part) => {
+                if let (Some(cost), Some(began)) = (cost, began) {
+                    cost.operator.time = began.elapsed();
+                }
+                Ok(Done::Part(part))
+            }
             Work::Rows(batch) => {
+                if let (Some(cost), Some(began)) = (&mut cost, began) {
+                    cost.operator = cost_of(&batch, began);
+                }
                 let mut partial = phase.tail.start();
-                phase.tail.push(&mut partial, batch, env).map_err(|limit| self.limit(limit))?;
+                let mut meter = Meter::new(cost.map(|cost| &mut cost.rows));
+                phase.tail.push(&mut partial, batch, env, &mut meter).map_err(|limit| self.limit(limit))?;
                 let full = phase.tail.full(&partial);
                 Ok(Done::Rows(partial, full))
             }
@@ -313,30 +370,45 @@ impl Run<'_> {
 }
 
 impl Base {
-    /// The customers to look at: those of the base who are candidates, unless
-    /// so many are candidates that all are read. `None` for all.
-    fn restrict(&self, candidates: Option<RoaringBitmap>, snapshot: &Snapshot) -> Option<RoaringBitmap> {
-        let candidates = candidates.filter(|candidates| !scans(candidates, snapshot));
-        let own = match self {
+    /// The customers it begins with; `None` for all.
+    fn customers(&self) -> Option<RoaringBitmap> {
+        match self {
             Self::All => None,
             Self::Customers(customers) => Some(customers.clone()),
             Self::Parts(parts) => Some(parts.keys().copied().collect()),
-        };
-        match (own, candidates) {
-            (Some(own), Some(candidates)) => Some(own & candidates),
-            (own, candidates) => own.or(candidates),
         }
     }
 }
 
+/// What an operator came to, which has just made these rows.
+fn cost_of(batch: &RowBatch, began: Instant) -> Cost {
+    let time = began.elapsed();
+    let customers = batch.has_sets().then(|| behind(batch).len());
+    Cost { customers, rows: Some(batch.len as u64), time, ..Cost::default() }
+}
+
+/// Below this share of a unit's customers, the wanted ones' journeys are taken out of it rather
+/// than the others passed over: one in so many.
+const TAKE_OUT_BELOW_ONE_IN: usize = 2;
+
+/// The journeys of a unit that a phase begins with, and how many interactions were decoded for them.
 fn flow_of(
     snapshot: &Snapshot,
     unit: usize,
     reads: &[AttrId],
     wanted: Option<&RoaringBitmap>,
     base: &Base,
-) -> Result<Flow, QueryError> {
-    let block = snapshot.read(unit, reads)?;
+) -> Result<(Flow, usize), QueryError> {
+    let mut block = snapshot.read(unit, reads)?;
+    let read = block.rows();
+    let mut wanted = wanted;
+    if let Some(those) = wanted {
+        let asked = block.customers.iter().filter(|customer| those.contains(**customer)).count();
+        if asked.saturating_mul(TAKE_OUT_BELOW_ONE_IN) < block.customers.len() {
+            block = only(&block, those);
+            wanted = None;
+        }
+    }
     let mut flow = Flow::new(block);
     if let Base::Parts(parts) = base {
         let mut pieces = Pieces::default();
@@ -364,7 +436,7 @@ fn flow_of(
         let mask = flow.block().customers.iter().map(|&customer| wanted.contains(customer)).collect();
         flow.keep(mask);
     }
-    Ok(flow)
+    Ok((flow, read))
 }
 
 /// The customers behind rows.

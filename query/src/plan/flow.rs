@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use roaring::RoaringBitmap;
 use throughline_engine::strings::Strings;
 use throughline_engine::{Block, Column, CustomerOrdinal, Millis};
 
@@ -110,6 +111,19 @@ impl Flow {
         }
     }
 
+    /// How many customers have something in sight, and how much.
+    pub(crate) fn shown(&self) -> (u64, u64) {
+        let (mut customers, mut interactions, mut last) = (0, 0, None);
+        for journey in (0..self.block().customers.len()).filter(|&journey| self.lives(journey)) {
+            let seen = self.block().journey(journey).filter(|&row| self.sees(row)).count() as u64;
+            interactions += seen;
+            if seen > 0 && last.replace(self.customer(journey)) != Some(self.customer(journey)) {
+                customers += 1;
+            }
+        }
+        (customers, interactions)
+    }
+
     /// Keeps in sight only what also `mask` shows.
     pub(crate) fn show(&mut self, mask: Vec<bool>) {
         narrow(&mut self.visible, mask);
@@ -155,6 +169,24 @@ impl Flow {
         self.cut = Some(Cut { block, rows, places, closes });
         self.visible = None;
         self.alive = None;
+    }
+}
+
+/// The journeys of those customers of a block who are `wanted`.
+pub(crate) fn only(block: &Block, wanted: &RoaringBitmap) -> Block {
+    let (mut customers, mut offsets, mut rows) = (Vec::new(), vec![0], Vec::new());
+    for (place, &customer) in block.customers.iter().enumerate() {
+        if wanted.contains(customer) {
+            customers.push(customer);
+            rows.extend(block.journey(place).map(|row| row as u32));
+            offsets.push(rows.len() as u32);
+        }
+    }
+    Block {
+        customers,
+        offsets,
+        times: rows.iter().filter_map(|&row| block.times.get(row as usize)).copied().collect(),
+        columns: block.columns.iter().map(|(attr, column)| (*attr, gather(column, &rows))).collect(),
     }
 }
 

@@ -8,6 +8,7 @@ mod calls;
 pub(crate) mod cell;
 mod cell_table;
 mod compile;
+mod cost;
 pub(crate) mod env;
 mod exact_sum;
 mod expr;
@@ -33,6 +34,7 @@ use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
 pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column};
+pub(crate) use cost::{Cost, Meter};
 pub(crate) use env::{Env, QueryLimit};
 pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};

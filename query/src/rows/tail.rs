@@ -6,23 +6,26 @@
 //! one row keeps a state for each unit. The states are joined in the order of
 //! the units, so that the answer does not depend on how the work was cut.
 
+mod partial;
+
 use std::sync::Arc;
 
-use roaring::RoaringBitmap;
 use throughline_engine::AttrId;
 
 use super::accumulate::BatchRow;
-use super::aggregate::{Aggregate, Groups};
-use super::cell_table::CellTable;
+use super::aggregate::Aggregate;
 use super::compile::{Column, Scope, compile, compile_predicate, unknown_column};
 use super::env::{Env, QueryLimit};
 use super::expr::Typed;
 use super::literal::count_of;
 use super::naming::{add_column, default_name};
 use super::sort::Sort;
-use super::{Cell, RowBatch, RowColumn, RowSchema, RowType, Sets};
+use super::{Cell, Meter, RowBatch, RowColumn, RowSchema, RowType};
+use partial::{end, join, start, take_in};
+
 use crate::diagnostics::Diagnostic;
-use crate::syntax::ast::{Expr, Name, Op, OpKind};
+use crate::syntax::ast::{Expr, Name, Op, OpKind, Span};
+pub(crate) use partial::Partial;
 
 /// The compiled row operators of a query. Threads share it.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Tail {
     blocking: usize,
     /// How many columns go into each stage, and how many come out of the last.
     widths: Vec<usize>,
+    /// What was written for each stage: its name and place.
+    written: Vec<(&'static str, Span)>,
     output: RowSchema,
     want_sets: bool,
 }
@@ -46,21 +51,6 @@ enum Stage {
     Limit(usize),
     Distinct,
     Customers,
-}
-
-/// What a unit of work has made of its rows so far.
-pub(crate) struct Partial {
-    state: State,
-    full: bool,
-    /// Bytes counted as held.
-    held: u64,
-}
-
-enum State {
-    Rows(RowBatch),
-    Groups(Groups),
-    Distinct(CellTable, RowBatch),
-    Customers(RoaringBitmap),
 }
 
 /// The columns of rows, as names.
@@ -122,8 +112,10 @@ impl Tail {
         let mut attrs = input_attrs.to_vec();
         let mut stages: Vec<Stage> = Vec::new();
         let mut widths = Vec::new();
+        let mut written: Vec<(&'static str, Span)> = Vec::new();
         for (place, op) in ops.iter().enumerate().take(taken) {
             widths.push(schema.columns.len());
+            written.push((name_of(&op.kind), op.span));
             let later = || ops.get(place + 1..taken).unwrap_or_default().iter();
             let with_sets = want_sets || later().any(|op| op.kind == OpKind::Customers);
             let scope = RowScope { schema: &schema, attrs: &attrs, env };
@@ -176,6 +168,10 @@ impl Tail {
                         Some(Stage::Sort(sort)) => {
                             sort.limit = Some(sort.limit.map_or(count, |n| n.min(count)));
                             widths.pop();
+                            written.pop();
+                            if let Some((_, span)) = written.last_mut() {
+                                *span = span.to(op.span);
+                            }
                         }
                         _ => stages.push(Stage::Limit(count)),
                     }
@@ -195,7 +191,7 @@ impl Tail {
             .position(|stage| !matches!(stage, Stage::Where(_) | Stage::Project(_)))
             .unwrap_or(stages.len());
         widths.push(schema.columns.len());
-        let mut tail = Self { stages, blocking, widths, output: schema, want_sets };
+        let mut tail = Self { stages, blocking, widths, written, output: schema, want_sets };
         tail.drop_unread();
         Some((tail, taken))
     }
@@ -251,19 +247,36 @@ impl Tail {
         start(self.stages.get(self.blocking))
     }
 
+    /// The name of each row operator, and where it is written. LIMIT is one with the ORDER BY
+    /// before it.
+    pub(crate) fn written(&self) -> &[(&'static str, Span)] {
+        &self.written
+    }
+
     /// Takes rows in.
     ///
     /// # Errors
     /// Too many bytes held, an overflow, or a store that could not be read.
-    pub(crate) fn push(&self, partial: &mut Partial, batch: RowBatch, env: &Env) -> Result<(), QueryLimit> {
+    pub(crate) fn push(
+        &self,
+        partial: &mut Partial,
+        batch: RowBatch,
+        env: &Env,
+        meter: &mut Meter<'_>,
+    ) -> Result<(), QueryLimit> {
         let mut batch = batch;
-        for stage in self.stages.iter().take(self.blocking) {
+        for (place, stage) in self.stages.iter().take(self.blocking).enumerate() {
             if batch.len == 0 {
                 return Ok(());
             }
+            let began = meter.begin();
             stage.stream(&mut batch, env);
+            meter.end(place, began, Some(batch.len));
         }
-        take_in(self.stages.get(self.blocking), partial, batch, env)
+        let began = meter.begin();
+        let taken = take_in(self.stages.get(self.blocking), partial, batch, env);
+        meter.end(self.blocking, began, None);
+        taken
     }
 
     /// Whether further rows of this unit of work change nothing.
@@ -275,13 +288,21 @@ impl Tail {
     ///
     /// # Errors
     /// As [`Tail::push`].
-    pub(crate) fn finish(&self, partials: Vec<Partial>, env: &Env) -> Result<RowBatch, QueryLimit> {
+    pub(crate) fn finish(
+        &self,
+        partials: Vec<Partial>,
+        env: &Env,
+        meter: &mut Meter<'_>,
+    ) -> Result<RowBatch, QueryLimit> {
+        let began = meter.begin();
         let mut joined = self.start();
         for partial in partials {
             join(self.stages.get(self.blocking), &mut joined, partial, env)?;
         }
         let mut batch = end(self.stages.get(self.blocking), joined, env)?;
-        for stage in self.stages.iter().skip(self.blocking + 1) {
+        meter.end(self.blocking, began, Some(batch.len));
+        for (place, stage) in self.stages.iter().enumerate().skip(self.blocking + 1) {
+            let began = meter.begin();
             match stage {
                 Stage::Where(_) | Stage::Project(_) => stage.stream(&mut batch, env),
                 _ => {
@@ -290,6 +311,7 @@ impl Tail {
                     batch = end(Some(stage), partial, env)?;
                 }
             }
+            meter.end(place, began, Some(batch.len));
         }
         batch.columns.resize(self.output.columns.len(), Vec::new());
         env.check()?;
@@ -329,6 +351,19 @@ fn is_row_operator(op: &OpKind) -> bool {
             | OpKind::Distinct
             | OpKind::Customers
     )
+}
+
+fn name_of(op: &OpKind) -> &'static str {
+    match op {
+        OpKind::Where(_) => "WHERE",
+        OpKind::Extend(_) => "EXTEND",
+        OpKind::Select(_) => "SELECT",
+        OpKind::Aggregate { .. } => "AGGREGATE",
+        OpKind::OrderBy(_) => "ORDER BY",
+        OpKind::Limit(_) => "LIMIT",
+        OpKind::Distinct => "DISTINCT",
+        _ => "CUSTOMERS",
+    }
 }
 
 fn passed_on(schema: &RowSchema, attrs: &[Option<AttrId>]) -> Vec<Typed> {
@@ -406,159 +441,4 @@ impl Stage {
             _ => {}
         }
     }
-}
-
-fn start(stage: Option<&Stage>) -> Partial {
-    let state = match stage {
-        Some(Stage::Aggregate(aggregate)) => State::Groups(aggregate.start()),
-        Some(Stage::Customers) => State::Customers(RoaringBitmap::new()),
-        // The width is known when the first rows come.
-        Some(Stage::Distinct) => State::Distinct(CellTable::new(0), RowBatch::empty(0)),
-        _ => State::Rows(RowBatch::empty(0)),
-    };
-    Partial { full: matches!(stage, Some(Stage::Limit(0))), state, held: 0 }
-}
-
-fn take_in(
-    stage: Option<&Stage>,
-    partial: &mut Partial,
-    batch: RowBatch,
-    env: &Env,
-) -> Result<(), QueryLimit> {
-    if batch.len == 0 || partial.full {
-        return env.check();
-    }
-    let bytes = match (&mut partial.state, stage) {
-        (State::Groups(groups), Some(Stage::Aggregate(aggregate))) => aggregate.push(groups, &batch, env),
-        (State::Customers(customers), _) => {
-            let before = customers.len();
-            for row in 0..batch.len {
-                batch.sets.add_to(row, customers);
-            }
-            2 * (customers.len() - before)
-        }
-        (State::Distinct(table, rows), _) => take_distinct(table, rows, batch, env),
-        (State::Rows(rows), stage) => {
-            let bytes = batch.bytes();
-            rows.append(batch);
-            match stage {
-                Some(Stage::Limit(limit)) => {
-                    rows.truncate(*limit);
-                    partial.full = rows.len >= *limit;
-                }
-                Some(Stage::Sort(sort)) => {
-                    if let Some(limit) = sort.limit
-                        && rows.len >= limit.saturating_mul(4).max(8192)
-                    {
-                        *rows = sort.apply(rows, env);
-                        let bytes = rows.bytes();
-                        env.release(std::mem::replace(&mut partial.held, bytes));
-                        return env.check().and_then(|()| env.hold(bytes));
-                    }
-                }
-                _ => {}
-            }
-            bytes
-        }
-        _ => 0,
-    };
-    env.check()?;
-    partial.held += bytes;
-    env.hold(bytes)
-}
-
-/// Keeps the first of equal rows, with the customers of all.
-fn take_distinct(table: &mut CellTable, rows: &mut RowBatch, batch: RowBatch, env: &Env) -> u64 {
-    if table.len() == 0 {
-        *table = CellTable::new(batch.columns.len());
-    }
-    let known = table.len();
-    let mut numbers = Vec::with_capacity(batch.len);
-    let mut keep = Vec::with_capacity(batch.len);
-    for row in 0..batch.len {
-        let cell = |column: &Vec<Cell>| column.get(row).cloned().unwrap_or(Cell::Null).canonical(false, env);
-        let tuple: Vec<Cell> = batch.columns.iter().map(cell).collect();
-        let (number, new) = table.intern(&tuple);
-        numbers.push(number as usize);
-        keep.push(new);
-    }
-    let sets = if batch.has_sets() {
-        let old = match (&mut rows.sets, rows.len) {
-            (Sets::Many(sets), _) => std::mem::take(sets),
-            (Sets::One(_), _) => Vec::new(),
-        };
-        let mut sets = old;
-        sets.resize_with(table.len(), RoaringBitmap::new);
-        for (row, &number) in numbers.iter().enumerate() {
-            if let Some(set) = sets.get_mut(number) {
-                batch.sets.add_to(row, set);
-            }
-        }
-        sets
-    } else {
-        Vec::new()
-    };
-    let mut batch = batch;
-    batch.members = None;
-    batch.retain(&keep);
-    let bytes = 2 * batch.bytes() + 2 * (table.len() - known) as u64;
-    batch.sets = Sets::Many(Vec::new());
-    rows.append(batch);
-    rows.sets = Sets::Many(sets);
-    bytes
-}
-
-fn join(stage: Option<&Stage>, into: &mut Partial, from: Partial, env: &Env) -> Result<(), QueryLimit> {
-    match (&mut into.state, from.state) {
-        (State::Groups(into), State::Groups(from)) => {
-            if let Some(Stage::Aggregate(aggregate)) = stage {
-                aggregate.merge(into, from, env);
-            }
-            Ok(())
-        }
-        (State::Customers(into), State::Customers(from)) => {
-            *into |= from;
-            Ok(())
-        }
-        (State::Distinct(table, rows), State::Distinct(_, from)) => {
-            if from.len > 0 {
-                take_distinct(table, rows, from, env);
-            }
-            Ok(())
-        }
-        (State::Rows(into), State::Rows(from)) => {
-            into.append(from);
-            if let Some(Stage::Limit(limit)) = stage {
-                into.truncate(*limit);
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn end(stage: Option<&Stage>, partial: Partial, env: &Env) -> Result<RowBatch, QueryLimit> {
-    match (partial.state, stage) {
-        (State::Groups(groups), Some(Stage::Aggregate(aggregate))) => aggregate.finish(groups, env),
-        (State::Customers(customers), _) => by_name(&customers, env),
-        (State::Rows(rows), Some(Stage::Sort(sort))) => Ok(sort.apply(&rows, env)),
-        (State::Rows(rows) | State::Distinct(_, rows), _) => Ok(rows),
-        (State::Groups(_), _) => Ok(RowBatch::empty(0)),
-    }
-}
-
-/// One row a customer, by the bytes of the name, so that numbers never show.
-fn by_name(customers: &RoaringBitmap, env: &Env) -> Result<RowBatch, QueryLimit> {
-    let mut named = Vec::new();
-    for customer in customers {
-        named.push((env.snapshot.customer_name(customer)?, customer));
-    }
-    named.sort_unstable();
-    let customers: Vec<u32> = named.into_iter().map(|(_, customer)| customer).collect();
-    Ok(RowBatch {
-        len: customers.len(),
-        columns: vec![customers.iter().map(|&customer| Cell::Customer(customer)).collect()],
-        sets: Sets::One(customers),
-        members: None,
-    })
 }

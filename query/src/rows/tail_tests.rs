@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 
 use super::env::{Env, QueryLimit};
 use super::sample::{CUSTOMERS, Sample, schema, shown, tail};
-use super::{Cell, RowBatch, Sets, Tail};
+use super::{Cell, Meter, RowBatch, Sets, Tail};
 use crate::value::Params;
 
 /// customer, channel, note, contacts, sentiment, span in hours, open
@@ -53,12 +53,12 @@ fn run(tail: &Tail, units: &[Vec<&[Made]>], sample: &Sample, env: &Env) -> Resul
         let mut partial = tail.start();
         for rows in unit {
             if !tail.full(&partial) {
-                tail.push(&mut partial, batch(sample, rows, tail), env)?;
+                tail.push(&mut partial, batch(sample, rows, tail), env, &mut Meter::default())?;
             }
         }
         partials.push(partial);
     }
-    tail.finish(partials, env)
+    tail.finish(partials, env, &mut Meter::default())
 }
 
 fn lines(tail: &Tail, batch: &RowBatch, env: &Env) -> Vec<String> {

@@ -232,7 +232,6 @@ fn what_is_not_built_says_so() {
     check("AS OF '2026-01-01' |> INTERACTIONS", "AS OF");
     check("FCR SAME topic GAP 7d", "FCR");
     check("FOR persona = 'x' |> CUSTOMERS", "persona");
-    check("PROFILE INTERACTIONS", "PROFILE");
 }
 
 #[test]
@@ -310,6 +309,61 @@ fn explain_names_the_index_choice() {
     {
         assert!(lines.iter().any(|line| line.starts_with(start)), "{start} in {lines:?}");
     }
+}
+
+#[test]
+fn profile_measures_every_step_of_the_run_it_is_of() {
+    let store = small();
+    let plain = "FOR HAS (:review) |> WHERE topic = 'billing' |> CHAINS SAME topic GAP 7d MIN 1 \
+                 |> AGGREGATE count(*) AS n GROUP BY topic |> ORDER BY n |> LIMIT 5";
+    assert_eq!(store.ask(plain).len(), 1);
+    let answer = store.ask(&format!("PROFILE {plain}"));
+    let names: Vec<&str> = answer.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "step",
+            "detail",
+            "estimated",
+            "customers",
+            "rows",
+            "units_read",
+            "units_skipped",
+            "interactions",
+            "bytes",
+            "time"
+        ]
+    );
+    let step = |name: &str, column: &str| {
+        let row = (0..answer.len()).find(|&row| show(answer.get(row, "step").expect("step")) == name);
+        show(answer.get(row.expect(name), column).expect(column))
+    };
+    let steps: Vec<String> = (0..answer.len()).map(|row| show(&answer.rows()[row][0])).collect();
+    assert_eq!(
+        steps,
+        ["read", "columns", "FOR", "WHERE", "CHAINS", "AGGREGATE", "ORDER BY", "rows", "store"],
+        "{answer:?}"
+    );
+    // One of the customers has a review; what is in memory has no stored bytes.
+    assert_eq!(
+        [step("read", "estimated"), step("read", "customers"), step("read", "bytes")],
+        ["1", "1", "0"]
+    );
+    assert_eq!(
+        [step("CHAINS", "rows"), step("AGGREGATE", "rows"), step("ORDER BY", "rows")],
+        ["1", "1", "1"]
+    );
+    store.db.seal().expect("seals");
+    let again = store.ask(&format!("PROFILE {plain}"));
+    assert_ne!(show(again.get(0, "bytes").expect("bytes")), "0");
+    // All but bytes and times are as before.
+    let exact = |answer: &Answer| -> Vec<String> {
+        answer.rows().iter().map(|row| row[..8].iter().map(show).collect::<Vec<_>>().join(" | ")).collect()
+    };
+    assert_eq!(exact(&again), exact(&answer));
+    let nested = shown(&store.ask("PROFILE FOR IN (FOR HAS (:review) |> CUSTOMERS) |> INTERACTIONS"));
+    assert!(nested[0].starts_with("FOR IN: read | index"), "{nested:?}");
+    assert!(nested.iter().any(|line| line.starts_with("FOR | those behind the query (1 customers)")));
 }
 
 #[test]
