@@ -28,7 +28,7 @@ pub use self::customers::{
     CustomerPredicate, IntoCustomerPredicate, behind, customer, has, has_at_least, has_no, in_cohort,
 };
 pub use self::options::{At, Chains, Funnel, Match};
-pub use self::steps::{Step, Steps, any_step, step};
+pub use self::steps::{Step, Steps, absent, any_step, either, step};
 pub use self::values::{
     IntoColumn, IntoOperand, IntoPredicate, Length, Value, attr, avg, call, count, count_distinct, count_of,
     days, hours, max, median, millis, min, minutes, not, param, quantile, seconds, share, sum, value, weeks,

@@ -17,8 +17,8 @@ fn a_query_that_fails_is_status_1_and_points_at_the_place() {
     let desk = Desk::with_contacts();
     desk.run(&["query", "contacts.db", "CHAINS SAME topik GAP 7d MIN 3"])
         .refused(1, &["1 | CHAINS SAME topik GAP 7d MIN 3\n  |             ^^^^^", "did you mean `topic`?"]);
-    desk.run(&["query", "contacts.db", "MATCH (a:call) -> (b:review)"])
-        .refused(1, &["not supported yet: MATCH", "^^^^^"]);
+    desk.run(&["query", "contacts.db", "FOR persona = 'x' |> CUSTOMERS"])
+        .refused(1, &["not supported yet: persona", "^^^^^^^"]);
     desk.run(&["query", "contacts.db", "  "]).refused(1, &["the query is empty"]);
 }
 

@@ -12,6 +12,8 @@ use crate::syntax::ast::{
 #[must_use]
 pub struct Step {
     step: ast::Step,
+    /// Other steps that fill its place; of [`either`] alone.
+    or: Vec<ast::Step>,
     quantifier: Option<Quantifier>,
     errors: Vec<Diagnostic>,
 }
@@ -23,7 +25,30 @@ pub fn step(label: impl Into<String>) -> Step {
 
 /// A step that any interaction fills: `()`.
 pub fn any_step() -> Step {
-    Step { step: ast::Step::default(), quantifier: None, errors: Vec::new() }
+    Step { step: ast::Step::default(), or: Vec::new(), quantifier: None, errors: Vec::new() }
+}
+
+/// A step that any of these fills: `((:a) | (b:b WHERE …))`. What is called on
+/// it is said of the first; a quantifier of all.
+pub fn either(first: Step, others: impl IntoIterator<Item = Step>) -> Step {
+    others.into_iter().fold(first, |mut all, other| {
+        all.errors.extend(other.errors);
+        if let Some(quantifier) = other.quantifier {
+            all.errors.push(
+                Diagnostic::error("E107", quantifier.span, "an alternative has no quantifier of its own")
+                    .help("call `repeated` or `optional` on `either(…)`"),
+            );
+        }
+        all.or.push(other.step);
+        all.or.extend(other.or);
+        all
+    })
+}
+
+/// `NOT (step) WITHIN deadline -> …`: nothing of it came that long before the
+/// step that is joined next.
+pub fn absent(step: Step, deadline: Length) -> Steps {
+    Steps::default().then_not(step, deadline)
 }
 
 impl Step {
@@ -65,6 +90,16 @@ impl Step {
         self
     }
 
+    /// `+`: once or more often.
+    pub fn one_or_more(self) -> Self {
+        self.repeated(1, None)
+    }
+
+    /// `*`: any number of times, or left out.
+    pub fn any_number(self) -> Self {
+        self.repeated(0, None)
+    }
+
     /// `?`: may be left out.
     pub fn optional(self) -> Self {
         self.repeated(0, Some(1))
@@ -91,7 +126,14 @@ impl Step {
         Steps::from(self).then_next(next)
     }
 
-    pub(super) fn done(self) -> Result<ast::Step, Vec<Diagnostic>> {
+    /// As a step alone, which has neither alternatives nor a quantifier.
+    pub(super) fn done(mut self) -> Result<ast::Step, Vec<Diagnostic>> {
+        if !self.or.is_empty() || self.quantifier.is_some() {
+            self.errors.push(
+                Diagnostic::error("E107", Span::default(), "a single step is wanted here")
+                    .help("give it without `either`, `repeated` and `optional`"),
+            );
+        }
         if self.errors.is_empty() { Ok(self.step) } else { Err(self.errors) }
     }
 }
@@ -118,9 +160,15 @@ impl<I: IntoIterator<Item = Step>> From<I> for Steps {
 
 impl Steps {
     fn element(mut self, next: Step, conditions: Vec<Condition>) -> Self {
-        let Step { step, quantifier, errors } = next;
+        let Step { step, mut or, quantifier, errors } = next;
         self.errors.extend(errors);
-        self.push(ElementKind::Step(step), quantifier, conditions);
+        let kind = if or.is_empty() {
+            ElementKind::Step(step)
+        } else {
+            or.insert(0, step);
+            ElementKind::Alternatives(or)
+        };
+        self.push(kind, quantifier, conditions);
         self
     }
 
@@ -179,6 +227,22 @@ impl Steps {
     /// Adds a bound to the last arrow: at least this long.
     pub fn at_least(self, shortest: Length) -> Self {
         self.condition(Condition::AtLeast(shortest.lit()))
+    }
+
+    /// Adds to the last arrow that nothing lies between its ends.
+    pub fn directly(self) -> Self {
+        self.condition(Condition::Next(Span::default()))
+    }
+
+    /// Adds to the last arrow that nothing of this lies between its ends.
+    pub fn without(mut self, between: Step) -> Self {
+        match between.done() {
+            Ok(between) => self.condition(Condition::No(Box::new(between), Span::default())),
+            Err(errors) => {
+                self.errors.extend(errors);
+                self
+            }
+        }
     }
 
     /// Adds to the last arrow that both ends share these attributes.

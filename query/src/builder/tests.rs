@@ -106,6 +106,27 @@ fn patterns() {
 }
 
 #[test]
+fn patterns_with_alternatives_and_absences() {
+    let pattern = absent(step("visit"), days(7))
+        .then(either(step("complaint").named("a"), [step("call").named("b")]).one_or_more())
+        .then_within(step("ticket").any_number(), hours(2))
+        .without(step("x"))
+        .then(step("review"))
+        .directly()
+        .same(["case"]);
+    check(
+        Journeys::detached().matching(Match::pattern(pattern).simultaneous(seconds(1))).statement(),
+        "MATCH NOT (:visit) WITHIN 7d -> ((a:complaint) | (b:call))+ -[<= 2h, NO (:x)]-> (:ticket)*
+        -[NEXT, SAME case]-> (:review) SIMULTANEOUS 1s",
+    );
+    let wrong = Steps::from(step("a")).then_not(step("b").optional(), days(1));
+    let wrong = wrong.then(either(step("c"), [step("d").repeated(2, None)]));
+    let errors =
+        Journeys::detached().matching(Match::pattern(wrong)).statement().expect_err("two quantifiers");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+}
+
+#[test]
 fn customers_and_back() {
     let often = Journeys::detached().chains(Chains::any().gap(days(7)).at_least(3));
     let query = Journeys::detached()

@@ -11,6 +11,7 @@ use super::inflow::Inflow;
 use super::interaction::{InteractionScope, attribute};
 use super::interactions::InteractionsOperator;
 use super::map::MapOperator;
+use super::matching::MatchOperator;
 use super::operator::{Operator, Passed};
 use super::predicate::{attributes, holds};
 use super::spans::span_of;
@@ -273,7 +274,7 @@ impl<'a> Planner<'a> {
             self.sink.push(
                 Diagnostic::error("E410", op.keyword, "these rows are not made of interactions")
                     .label("needs the interactions behind each row")
-                    .help("write it after CHAINS, REACHED or DROPPED AT, before AGGREGATE, DISTINCT and CUSTOMERS"),
+                    .help("write it after CHAINS, MATCH, REACHED or DROPPED AT, before AGGREGATE, DISTINCT and CUSTOMERS"),
             );
             return None;
         }
@@ -311,7 +312,7 @@ impl<'a> Planner<'a> {
             self.sink.push(
                 Diagnostic::error("E411", whole, "this query ends in journeys, which are no rows yet")
                     .label("an operator is missing")
-                    .help("add `|> INTERACTIONS`, `|> CHAINS …`, `|> FUNNEL …`, `|> MAP BY …` or `|> CUSTOMERS`"),
+                    .help("add `|> INTERACTIONS`, `|> CHAINS …`, `|> FUNNEL …`, `|> MATCH …`, `|> MAP BY …` or `|> CUSTOMERS`"),
             );
             return None;
         };
@@ -324,6 +325,11 @@ impl<'a> Planner<'a> {
             OpKind::Map(names) => {
                 *ops = rest;
                 Some(Box::new(MapOperator::compile(names, op.keyword, env, &mut self.sink)?))
+            }
+            OpKind::Match(found) => {
+                *ops = rest;
+                let found = MatchOperator::compile(found, op.keyword, inflow, env, &mut self.sink);
+                Some(Box::new(found?))
             }
             OpKind::Funnel(funnel) => {
                 *ops = rest;
@@ -363,7 +369,7 @@ fn misplaced(op: &Op) -> Diagnostic {
                 "write it before the operator that makes rows, or after `|> JOURNEYS`",
             )
         }
-        OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) => {
+        OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) | OpKind::Match(_) => {
             ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it")
         }
         _ => ("this cannot stand here", "leave it out, or write it after the operator whose rows it takes"),

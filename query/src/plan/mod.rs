@@ -6,7 +6,6 @@ pub(crate) mod inflow;
 pub(crate) mod interaction;
 pub(crate) mod operator;
 pub(crate) mod params;
-#[allow(dead_code, reason = "MATCH and FUNNEL come next")]
 pub(crate) mod pattern;
 pub(crate) mod predicate;
 pub(crate) mod spans;
@@ -20,6 +19,7 @@ pub(crate) mod chains;
 pub(crate) mod funnel;
 pub(crate) mod interactions;
 pub(crate) mod map;
+pub(crate) mod matching;
 
 pub(crate) mod compile;
 pub(crate) mod customers;

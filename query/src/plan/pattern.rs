@@ -78,8 +78,8 @@ pub(crate) struct PatternPlan {
     /// What must not come, in the order of the rule's marks.
     marks: Vec<StepFilter>,
     marks_beside: Vec<Option<Typed>>,
-    /// The attributes of the rule's keys.
-    keys: Vec<AttrId>,
+    /// The attributes of each of the rule's keys.
+    keys: Vec<Vec<AttrId>>,
     /// Whether some step has alternatives: a step's bit is then not its filler's.
     alternatives: bool,
 }
@@ -89,8 +89,6 @@ pub(crate) struct PatternPlan {
 pub(crate) struct StepPlan {
     /// How answers call it.
     pub label: String,
-    /// Its place.
-    pub span: Span,
     /// Its fillers: one, or one for each alternative.
     fillers: Range<usize>,
 }
@@ -137,7 +135,10 @@ impl PatternPlan {
         let alone = self.fillers.iter().chain(&self.marks).filter_map(|filter| filter.predicate.as_ref());
         let beside = self.beside.iter().chain(&self.marks_beside).flatten();
         let slots = alone.chain(beside).flat_map(Typed::slots);
-        slots.filter_map(|slot| attribute(names::own_slot(slot))).chain(self.keys.iter().copied()).collect()
+        slots
+            .filter_map(|slot| attribute(names::own_slot(slot)))
+            .chain(self.keys.iter().flatten().copied())
+            .collect()
     }
 
     /// At least the customers with a row that fills a step, and with as many

@@ -14,7 +14,6 @@ pub(crate) fn operator(op: &Op) -> Option<Diagnostic> {
         OpKind::AsOf(_) => "AS OF",
         OpKind::Fcr(_) => "FCR",
         OpKind::Correlates => "CORRELATES",
-        OpKind::Match(_) => "MATCH",
         OpKind::Paths(_) => "PATHS",
         OpKind::Graph(_) => "GRAPH",
         _ => return None,

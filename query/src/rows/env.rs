@@ -9,6 +9,7 @@ use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Column, CustomerOrdinal, Error, Identity, Schema, Snapshot};
 
 use crate::diagnostics::Diagnostic;
+use crate::limits::MATCH_STATES_MAX;
 use crate::syntax::ast::Span;
 use crate::value::Params;
 
@@ -91,6 +92,14 @@ pub enum QueryLimit {
         /// The operation; of several the first in the text.
         span: Span,
     },
+    /// Some journey can fill a pattern in too many ways.
+    #[error(
+        "in some journey this pattern can be filled in too many ways: more than {MATCH_STATES_MAX} states were looked at"
+    )]
+    PatternStates {
+        /// The operator.
+        span: Span,
+    },
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] Error),
@@ -102,6 +111,13 @@ impl QueryLimit {
         match self {
             Self::RowsBytes { .. } => Some(Diagnostic::error("E390", Span::default(), self.to_string())),
             Self::Overflow { span } => Some(overflow(*span)),
+            Self::PatternStates { span } => Some(
+                Diagnostic::error("E392", *span, self.to_string())
+                    .label("takes too long to search for")
+                    .help(
+                        "add WITHIN or bounds on the arrows, or filter the interactions by WHERE before it",
+                    ),
+            ),
             Self::Store(_) => None,
         }
     }

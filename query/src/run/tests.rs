@@ -220,7 +220,6 @@ fn what_is_not_built_says_so() {
         let error = store.error(query);
         assert!(error.contains("E401") && error.contains(&format!("not supported yet: {what}")), "{error}");
     };
-    check("MATCH (a:complaint) -> (b:call)", "MATCH");
     check("FUNNEL (:complaint) -> (:call) COUNT ATTEMPTS", "COUNT ATTEMPTS");
     check("FUNNEL STRICT (:complaint) -> (:call)", "STRICT");
     check("FUNNEL (:complaint) -[NEXT]-> (:call)", "NEXT");

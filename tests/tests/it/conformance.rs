@@ -1,7 +1,7 @@
 //! The conformance cases of the language for the operators that are built, and
 //! the error for each that is not.
 
-use throughline_tests::reference::Event;
+use throughline_tests::reference::{Event, Val};
 use throughline_tests::store::Store;
 use throughline_tests::table::Table;
 
@@ -113,6 +113,84 @@ fn windows_are_inclusive() {
     check_depth(&visits, "FUNNEL (:A) -[>= 3600001ms]-> (:B)", 1);
 }
 
+/// Matches of `pattern` in letters a minute apart: the minutes at which each started and ended.
+fn check_matches(text: &str, pattern: &str, expected: &[(i64, i64)]) {
+    let query = format!("MATCH {pattern} |> SELECT started, ended");
+    let at = |minute: i64| format!("2026-01-01T00:{minute:02}:00Z");
+    let rows: Vec<String> = expected.iter().map(|&(from, to)| format!("{},{}", at(from), at(to))).collect();
+    check(&letters("id:1", text), &query, &format!("started,ended {}", rows.join(" ")));
+}
+
+#[test]
+fn what_must_not_lie_between_constrains_a_match() {
+    check_matches("AXAD", "(a:A) -[NO (:X)]-> (d:D)", &[(2, 3)]);
+    check_matches("ABXBC", "(:A) -> (:B) -[NO (:X)]-> (:C)", &[(0, 4)]);
+    check(
+        &letters("id:1", "ABXBC"),
+        "MATCH (:A) -> (b:B) -[NO (:X)]-> (:C) |> SELECT b.at",
+        "b.at 2026-01-01T00:03:00Z",
+    );
+}
+
+#[test]
+fn an_absence_is_claimed_only_when_its_deadline_is_over() {
+    let mut events = kinds("id:1", &[(0, "A")]);
+    let query = "MATCH (a:A) -> NOT (:B) WITHIN 1h";
+    for (edge, matches, open) in [(30, 0, true), (60, 0, true), (61, 1, false)] {
+        events.truncate(1);
+        events.extend(kinds("id:2", &[(edge, "X")]));
+        let store = Store::of(&events);
+        let answer = store.db().query(query).unwrap_or_else(|error| panic!("{query}\n{error}"));
+        assert_eq!(answer.rows().len(), matches, "the data ends after {edge} minutes");
+        let noted = answer.notes().iter().any(|note| note.contains("1 match is not claimed"));
+        assert_eq!(noted, open, "{:?}", answer.notes());
+    }
+}
+
+#[test]
+fn matches_that_share_an_interaction() {
+    let scores = |which: &str| {
+        let events: Vec<Event> = [5, 3, 1]
+            .iter()
+            .enumerate()
+            .map(|(place, &score)| {
+                let event = Event::new("id:1", START + place as i64 * MINUTE, place as u64);
+                event.with("kind", "survey").with("score", Val::Int(score))
+            })
+            .collect();
+        let query =
+            format!("MATCH (a) -[NEXT]-> (b WHERE b.score < a.score) {which} |> SELECT a.score, b.score");
+        (events, query)
+    };
+    let (events, query) = scores("ALL");
+    check(&events, &query, "a.score,b.score 5,3");
+    let (events, query) = scores("EACH");
+    check(&events, &query, "a.score,b.score 5,3 3,1");
+}
+
+#[test]
+fn a_match_at_one_instant() {
+    let (first, last) = (kinds("id:1", &[(0, "A"), (0, "B")]), kinds("id:1", &[(0, "B"), (0, "A")]));
+    let count = |events: &[Event], options: &str, expected: &str| {
+        let query = format!("MATCH (:A) -> (:B) {options} |> AGGREGATE count(*) AS n");
+        check(events, &query, &format!("n {expected}"));
+    };
+    count(&first, "", "1");
+    count(&last, "", "0");
+    count(&first, "SIMULTANEOUS 1s", "1");
+    count(&last, "SIMULTANEOUS 1s", "1");
+}
+
+#[test]
+fn a_match_starts_again_within_its_window() {
+    let visits = kinds("id:1", &[(780, "A"), (810, "A"), (825, "B"), (855, "C")]);
+    check(
+        &visits,
+        "MATCH (a:A) -> (:B) -> (:C) WITHIN 1h |> SELECT a.at, span",
+        "a.at,span 2026-01-01T13:30:00Z,45m",
+    );
+}
+
 /// `contacts` of each chain, by the topic.
 fn check_chains(events: &[Event], chains: &str, expected: &str) {
     let query = format!("{chains} |> SELECT contacts, started |> ORDER BY started");
@@ -209,8 +287,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("{2,3}", "FUNNEL (:A){2,3} -> (:C)"),
     ("|", "FUNNEL ((:A) | (:B)) -> (:C)"),
     ("NOT", "FUNNEL (:A) -> NOT (:B) WITHIN 1h"),
-    ("MATCH", "MATCH (a:A) -[NO (:C)]-> (d:B)"),
-    ("MATCH", "MATCH (a) -[NEXT]-> (b WHERE b.score < a.score) ALL"),
     ("PATHS", "PATHS FROM (:A) DEPTH 3 TOP 10"),
     ("PATHS", "PATHS BETWEEN (:A) AND (:B) BY channel COLLAPSE"),
     ("GRAPH", "GRAPH BY kind"),

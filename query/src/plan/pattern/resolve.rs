@@ -5,7 +5,7 @@ use throughline_engine::AttrId;
 use super::super::interaction::named;
 use super::super::spans::span_of;
 use super::super::steps::{StepFilter, compile_conditions, label_of};
-use super::names::{Entry, Named, Names, StepScope, conjuncts};
+use super::names::{Entry, Named, Names, StepScope, conjuncts, named_entry};
 use super::{PatternElement, PatternPlan, Reading, StepPlan, Variable};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::kernels::pattern::{Absence, Edge, Rule, Step as RuleStep};
@@ -28,9 +28,8 @@ impl PatternPlan {
         resolving.collect_names(sink);
         resolving.elements(sink);
         resolving.options(sink);
-        let plan = resolving.finish();
         let sound = sink.iter().skip(known).all(|found| found.severity != Severity::Error);
-        sound.then_some(plan)
+        sound.then_some(resolving.plan)
     }
 
     fn empty() -> Self {
@@ -209,9 +208,10 @@ impl Resolving<'_> {
         let (place, first) = (self.plan.steps.len(), self.plan.fillers.len());
         let (min, max) = element.quantifier.map_or((1, Some(1)), |one| (one.min, one.max));
         let edge = self.edge(edge, place, sink);
-        let steps = steps_of(element);
+        let (steps, mut names) = (steps_of(element), 0);
         for step in steps {
             let (alone, beside) = self.filter(step, Part::Step, place, sink);
+            names |= self.names_of(beside.as_ref());
             self.plan.fillers.push(alone);
             self.plan.beside.push(beside);
         }
@@ -223,17 +223,17 @@ impl Resolving<'_> {
             }
         }
         let fillers = first..self.plan.fillers.len();
-        self.plan.steps.push(StepPlan { label: labels.join("|"), span: element.span, fillers });
+        self.plan.steps.push(StepPlan { label: labels.join("|"), fillers });
         self.plan.elements.push(PatternElement::Step(place));
         let adjacent = self.reading.strict;
-        self.plan.rule.steps.push(RuleStep { min, max, adjacent, edge, after: Vec::new() });
+        self.plan.rule.steps.push(RuleStep { min, max, adjacent, edge, after: Vec::new(), names });
     }
 
     fn absent(&mut self, step: &Step, within: &Lit, sink: &mut Vec<Diagnostic>) {
         let before = self.plan.steps.len();
         let within = duration_of(within, self.env, sink).unwrap_or_default();
-        let mark = self.mark(step, Part::Absent, before, sink);
-        let absence = Absence { mark, within };
+        let (mark, names) = self.mark(step, Part::Absent, before, sink);
+        let absence = Absence { mark, within, names };
         match self.plan.rule.steps.last_mut() {
             None => self.plan.rule.before.push(absence),
             Some(step) => {
@@ -245,18 +245,19 @@ impl Resolving<'_> {
         }
     }
 
-    /// Numbers what must not come.
-    fn mark(&mut self, step: &Step, part: Part, before: usize, sink: &mut Vec<Diagnostic>) -> u32 {
+    /// Numbers what must not come; with the steps that it names.
+    fn mark(&mut self, step: &Step, part: Part, before: usize, sink: &mut Vec<Diagnostic>) -> (u32, u64) {
         let (alone, beside) = self.filter(step, part, before, sink);
+        let names = self.names_of(beside.as_ref());
         self.plan.marks.push(alone);
         self.plan.marks_beside.push(beside);
-        self.plan.marks.len() as u32 - 1
+        (self.plan.marks.len() as u32 - 1, names)
     }
 
     fn edge(&mut self, edge: &ast::Edge, place: usize, sink: &mut Vec<Diagnostic>) -> Edge {
         // The first step has no edge, and nothing is adjacent to it.
         let mut found = Edge { next: self.reading.strict && place > 0, ..Edge::default() };
-        let mut written = None;
+        let (mut written, mut same) = (None, Vec::new());
         for condition in &edge.conditions {
             match condition {
                 Condition::Next(_) => found.next = true,
@@ -272,16 +273,14 @@ impl Resolving<'_> {
                 }
                 Condition::Same(names, _) => {
                     let schema = self.env.snapshot.schema();
-                    for name in names {
-                        if let Some(attribute) = named(schema, name, sink) {
-                            let key = self.key(attribute.id);
-                            if !found.same.contains(&key) {
-                                found.same.push(key);
-                            }
-                        }
-                    }
+                    let named = names.iter().filter_map(|name| named(schema, name, sink));
+                    same.extend(named.map(|attribute| attribute.id));
                 }
-                Condition::No(step, _) => found.no |= 1 << self.mark(step, Part::Between, place, sink),
+                Condition::No(step, _) => {
+                    let (mark, names) = self.mark(step, Part::Between, place, sink);
+                    found.no |= 1 << mark;
+                    found.names |= names;
+                }
             }
         }
         if let (Some(low), Some(high), Some(span)) = (found.low, found.high, written)
@@ -290,14 +289,33 @@ impl Resolving<'_> {
             let wrong = Diagnostic::error("E409", span, "no gap is within these bounds");
             sink.push(wrong.label("the least is over the most"));
         }
+        found.same = self.key(same);
         found
     }
 
-    fn key(&mut self, attr: AttrId) -> usize {
+    /// The number of the key over these attributes; `None` for none.
+    fn key(&mut self, mut attrs: Vec<AttrId>) -> Option<usize> {
+        attrs.sort_unstable();
+        attrs.dedup();
+        if attrs.is_empty() {
+            return None;
+        }
         let keys = &mut self.plan.keys;
-        keys.iter().position(|&known| known == attr).unwrap_or_else(|| {
-            keys.push(attr);
+        Some(keys.iter().position(|known| *known == attrs).unwrap_or_else(|| {
+            keys.push(attrs);
             keys.len() - 1
+        }))
+    }
+
+    /// The steps that a predicate names, a bit each, and those that tell which
+    /// alternative filled one that it names.
+    fn names_of(&self, predicate: Option<&Typed>) -> u64 {
+        let slots = predicate.map(Typed::slots).unwrap_or_default();
+        let variables =
+            slots.into_iter().filter_map(named_entry).filter_map(|entry| self.plan.variables.get(entry));
+        variables.fold(0, |names, variable| {
+            let earlier = self.plan.rule.steps.get(variable.step).map_or(0, |step| step.names);
+            names | 1 << variable.step | earlier
         })
     }
 
@@ -373,11 +391,5 @@ impl Resolving<'_> {
                     .help("let one step be required: `+` instead of `*`, or no `?`"),
             );
         }
-    }
-
-    fn finish(self) -> PatternPlan {
-        let mut plan = self.plan;
-        plan.rule.joint = plan.beside.iter().chain(&plan.marks_beside).any(Option::is_some);
-        plan
     }
 }

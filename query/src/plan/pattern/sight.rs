@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use throughline_engine::Millis;
+use throughline_engine::{AttrId, Millis};
 
 use super::super::flow::Flow;
 use super::super::steps::classes;
@@ -53,8 +53,11 @@ impl PatternPlan {
             true => Vec::new(),
             false => classes(&self.marks, flow, env),
         };
-        let code = |attr| keys(&[block.column(attr)], block.rows()).codes;
-        let mut keys: Vec<Vec<u32>> = self.keys.iter().map(|&attr| code(attr)).collect();
+        let codes = |attrs: &Vec<AttrId>| {
+            let columns: Vec<_> = attrs.iter().map(|&attr| block.column(attr)).collect();
+            keys(&columns, block.rows()).codes
+        };
+        let mut keys: Vec<Vec<u32>> = self.keys.iter().map(codes).collect();
         let (mut offsets, mut times) = (Cow::Borrowed(&block.offsets[..]), Cow::Borrowed(&block.times[..]));
         let mut rows = None;
         if flow.visible.is_some() || flow.alive.is_some() {

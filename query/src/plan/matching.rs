@@ -1,0 +1,273 @@
+//! MATCH: one row a match, with the values of its variables (language rules 4,
+//! 13 and 11).
+
+use roaring::RoaringBitmap;
+use throughline_engine::{AttrId, Attribute, Role, Snapshot, Subject};
+
+use super::cells::attr_cell;
+use super::flow::Flow;
+use super::inflow::Inflow;
+use super::interaction::symbols_of;
+use super::operator::{Operator, Passed, Wanted, Work, Worker};
+use super::pattern::{InSight, PatternPlan, Reading, Variable};
+use crate::diagnostics::Diagnostic;
+use crate::kernels::pattern::{Found, Joint, Matcher, Which};
+use crate::rows::{Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
+use crate::syntax::ast::{self, Span};
+use crate::value::grouped;
+
+/// MATCH, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct MatchOperator {
+    plan: PatternPlan,
+    which: Which,
+    keyword: Span,
+    fields: Vec<Field>,
+    schema: RowSchema,
+    attrs: Vec<Option<AttrId>>,
+}
+
+/// A column of the rows of MATCH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Customer,
+    Started,
+    Ended,
+    Span,
+    /// The times of a variable, by its place among the pattern's.
+    At(usize),
+    /// The values of a variable.
+    Values(usize, AttrId),
+}
+
+impl MatchOperator {
+    /// Resolves names, labels and options.
+    pub(crate) fn compile(
+        found: &ast::Match,
+        keyword: Span,
+        inflow: Inflow,
+        env: &Env,
+        sink: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let schema = env.snapshot.schema();
+        let reading = Reading {
+            operator: "MATCH",
+            keyword,
+            labels: schema.role(Role::Kind),
+            names_alone: true,
+            strict: false,
+            any_order: false,
+            anchor_first: false,
+            within: found.within.as_ref(),
+            simultaneous: found.simultaneous.as_ref(),
+            started: found.started.as_ref(),
+            inflow,
+        };
+        let plan = PatternPlan::compile(&found.pattern, &reading, env, sink)?;
+        let which = match found.which.map_or(ast::Which::First, |(which, _)| which) {
+            ast::Which::First => Which::First,
+            ast::Which::Last => Which::Last,
+            ast::Which::All => Which::All,
+            ast::Which::Each => Which::Each,
+        };
+        let (fields, columns, attrs) = (Vec::new(), RowSchema::default(), Vec::new());
+        let mut operator = Self { plan, which, keyword, fields, schema: columns, attrs };
+        operator.column("customer".to_owned(), RowType::Customer, Field::Customer, None);
+        operator.column("started".to_owned(), RowType::Time, Field::Started, None);
+        operator.column("ended".to_owned(), RowType::Time, Field::Ended, None);
+        operator.column("span".to_owned(), RowType::Duration, Field::Span, None);
+        let attributes = schema.attributes().iter().filter(|one| one.subject == Subject::Interaction);
+        let attributes: Vec<&Attribute> = attributes.collect();
+        for (place, variable) in operator.plan.variables.clone().iter().enumerate() {
+            operator.variable(place, variable, &attributes, sink)?;
+        }
+        Some(operator)
+    }
+
+    fn column(&mut self, name: String, ty: RowType, field: Field, attr: Option<AttrId>) {
+        self.schema.columns.push(RowColumn { name, ty });
+        self.fields.push(field);
+        self.attrs.push(attr);
+    }
+
+    /// The columns of a variable: its time, then every attribute of interactions.
+    fn variable(
+        &mut self,
+        place: usize,
+        variable: &Variable,
+        attributes: &[&Attribute],
+        sink: &mut Vec<Diagnostic>,
+    ) -> Option<()> {
+        let many = |ty: RowType| if variable.repeated { RowType::List(Box::new(ty)) } else { ty };
+        let mut own = vec![("at", RowType::Time, Field::At(place), None)];
+        // An attribute called so gives way to the interaction's own.
+        let valued = attributes.iter().filter(|one| !one.name.eq_ignore_ascii_case("at"));
+        own.extend(
+            valued.map(|one| {
+                (one.name.as_str(), row_type(one.ty), Field::Values(place, one.id), symbols_of(one))
+            }),
+        );
+        for (attribute, ty, field, attr) in own {
+            let name = format!("{}.{attribute}", variable.name);
+            if self.schema.find(&name).is_some() {
+                let wrong =
+                    Diagnostic::error("E309", variable.span, format!("there would be two columns `{name}`"));
+                sink.push(wrong.label("makes the second").help("choose another name for this step"));
+                return None;
+            }
+            self.column(name, many(ty), field, attr);
+        }
+        Some(())
+    }
+
+    fn cell(&self, field: Field, one: &OneMatch<'_>, env: &Env) -> Cell {
+        let variable = |place: usize, value: &dyn Fn(u32) -> Cell| {
+            let rows = one.variables.get(place).map_or(&[][..], Vec::as_slice);
+            let repeated = self.plan.variables.get(place).is_some_and(|variable| variable.repeated);
+            match rows.first() {
+                None => Cell::Null,
+                Some(_) if repeated => Cell::List(rows.iter().map(|&row| value(row)).collect()),
+                Some(&row) => value(row),
+            }
+        };
+        let view = one.view;
+        match field {
+            Field::Customer => Cell::Customer(view.flow().customer(view.journey)),
+            Field::Started => Cell::Time(one.started),
+            Field::Ended => Cell::Time(one.ended),
+            Field::Span => Cell::Duration(one.ended.saturating_sub(one.started)),
+            Field::At(place) => variable(place, &|row| Cell::Time(view.time(row))),
+            Field::Values(place, attr) => {
+                variable(place, &|row| attr_cell(view.flow().block(), attr, view.row(row), env))
+            }
+        }
+    }
+}
+
+/// A match on its way to a row.
+struct OneMatch<'a> {
+    view: &'a InSight<'a>,
+    started: i64,
+    ended: i64,
+    /// The rows of each variable, where somebody looks at them.
+    variables: Vec<Vec<u32>>,
+}
+
+impl Operator for MatchOperator {
+    fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    fn attrs(&self) -> &[Option<AttrId>] {
+        &self.attrs
+    }
+
+    fn has_members(&self) -> bool {
+        true
+    }
+
+    fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
+        let mut reads = self.plan.reads();
+        let wanted = self.fields.iter().zip(needed).filter(|(_, needed)| **needed);
+        reads.extend(wanted.filter_map(|(field, _)| match field {
+            Field::Values(_, attr) => Some(*attr),
+            _ => None,
+        }));
+        reads
+    }
+
+    fn candidates(&self, snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
+        self.plan.candidates(snapshot)
+    }
+
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        Box::new(MatchWorker { operator: self, wanted, matcher: Matcher::new(self.plan.rule.clone()) })
+    }
+
+    /// Says how many journeys would have a match if it were later, or if the
+    /// data reached back further.
+    fn notes(&self, passed: &Passed) -> Vec<String> {
+        if passed.open == 0 {
+            return Vec::new();
+        }
+        let rule = &self.plan.rule;
+        let why = match (rule.before.is_empty(), rule.steps.iter().all(|step| step.after.is_empty())) {
+            (true, _) => "it is too early to tell that nothing came",
+            (false, true) => "the data does not reach back far enough to tell that nothing came before",
+            (false, false) => "the data does not reach far enough to tell that nothing came",
+        };
+        let (count, are) = (grouped(passed.open), if passed.open == 1 { "match is" } else { "matches are" });
+        vec![format!("{count} {are} not claimed: {why}")]
+    }
+
+    fn explain(&self) -> (&'static str, String) {
+        let which = match self.which {
+            Which::First => "the first of each journey",
+            Which::Last => "the last of each journey",
+            Which::All => "all that share nothing",
+            Which::Each => "one for each start",
+        };
+        let rule = &self.plan.rule;
+        let way = match (rule.is_joint(), rule.simultaneous.is_some()) {
+            (true, _) => "; a search, because predicates name other steps",
+            (false, true) => "; a search, because steps may come out of order",
+            (false, false) => "",
+        };
+        ("MATCH", format!("{}; {which}{way}", self.plan.explain()))
+    }
+}
+
+struct MatchWorker<'a> {
+    operator: &'a MatchOperator,
+    wanted: Wanted<'a>,
+    matcher: Matcher,
+}
+
+impl Worker for MatchWorker<'_> {
+    fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
+        let Self { operator, wanted, matcher } = self;
+        let fields = || operator.fields.iter().enumerate().filter(|(place, _)| wanted.column(*place));
+        let with_variables = fields().any(|(_, field)| matches!(field, Field::At(_) | Field::Values(..)));
+        let sight = operator.plan.sight(flow, env);
+        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); operator.fields.len()];
+        let (mut customers, mut members) = (Vec::new(), Vec::new());
+        for journey in 0..flow.block().customers.len() {
+            let Some(view) = sight.journey(journey) else { continue };
+            let (rows, beside) = (view.rows(), view.beside(env));
+            let joint = operator.plan.rule.is_joint().then_some(&beside as &dyn Joint);
+            let customer = flow.customer(journey);
+            let take = |found: &Found| {
+                let times = || found.rows.iter().map(|&(row, _)| view.time(row));
+                let one = OneMatch {
+                    view: &view,
+                    started: times().next().unwrap_or_default(),
+                    // Under SIMULTANEOUS the last step is not always the latest.
+                    ended: times().max().unwrap_or_default(),
+                    variables: if with_variables { view.variables(found, env) } else { Vec::new() },
+                };
+                for (place, field) in fields() {
+                    if let Some(column) = columns.get_mut(place) {
+                        column.push(operator.cell(*field, &one, env));
+                    }
+                }
+                customers.push(customer);
+                if wanted.members {
+                    let places = found.rows.iter().map(|&(row, _)| view.whole_place(row));
+                    let mut places: Vec<u32> = places.collect();
+                    places.sort_unstable();
+                    members.push(Members { customer, places: places.into() });
+                }
+            };
+            let tally = matcher
+                .matches(&rows, joint, operator.which, take)
+                .map_err(|_| QueryLimit::PatternStates { span: operator.keyword })?;
+            passed.open += u64::from(tally.early);
+        }
+        Ok(Work::Rows(RowBatch {
+            len: customers.len(),
+            columns,
+            sets: Sets::One(customers),
+            members: wanted.members.then_some(members),
+        }))
+    }
+}
