@@ -304,6 +304,7 @@ impl Run<'_> {
         let so_far = if read < units.len() { " as far as was read" } else { "" };
         notes.extend(phase.notes(&passed).into_iter().map(|note| note + so_far));
         if let Some(total) = total {
+            notes.extend(total.notes());
             let began = measured.then(Instant::now);
             let batch = total.rows(look, &env).map_err(|limit| self.limit(limit))?;
             if let (Some(cost), Some(began)) = (&mut cost, began) {

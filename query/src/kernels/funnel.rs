@@ -27,7 +27,8 @@ impl Bounds {
         self.low.is_none_or(|low| gap >= low) && self.high.is_none_or(|high| gap <= high)
     }
 
-    fn is_free(&self) -> bool {
+    /// Whether it bounds nothing.
+    pub(crate) fn is_free(&self) -> bool {
         self.low.is_none() && self.high.is_none()
     }
 }

@@ -237,7 +237,7 @@ impl<'a> Planner<'a> {
             };
             return self.rows(stages, Box::new(interactions), ops, ends, &env).filter(|_| sound);
         }
-        let operator = self.operator(&mut ops, inflow, whole, &env);
+        let operator = self.operator(&mut ops, &mut stages, inflow, whole, &env);
         let operator = operator.filter(|_| sound)?;
         self.rows(stages, operator, ops, ends, &env)
     }
@@ -304,6 +304,7 @@ impl<'a> Planner<'a> {
     fn operator(
         &mut self,
         ops: &mut &[Op],
+        stages: &mut Vec<Stage>,
         inflow: Inflow,
         whole: Span,
         env: &Env,
@@ -333,17 +334,25 @@ impl<'a> Planner<'a> {
             }
             OpKind::Funnel(funnel) => {
                 *ops = rest;
-                let funnel = FunnelOperator::compile(funnel, op.keyword, inflow, env, &mut self.sink)?;
-                let Some((next, after)) = ops.split_first() else { return Some(Box::new(funnel)) };
-                let attempts = match &next.kind {
-                    OpKind::Reached(step) => funnel.attempts(step, None, env, &mut self.sink)?,
+                let held = FunnelOperator::split_names(funnel);
+                let split = match held.is_empty() {
+                    true => None,
+                    false => Some(Split::compile("HOLD", &held, op.keyword, env, &mut self.sink)?),
+                };
+                stages.extend(split.map(Stage::Split));
+                let funnel = &**funnel;
+                let steps = FunnelOperator::compile(funnel, op.keyword, inflow, env, &mut self.sink)?;
+                let Some((next, after)) = ops.split_first() else { return Some(Box::new(steps)) };
+                let rows = match &next.kind {
+                    OpKind::Reached(step) => steps.attempts(step, None, env, &mut self.sink)?,
                     OpKind::DroppedAt { step, outcome } => {
-                        funnel.attempts(step, Some(*outcome), env, &mut self.sink)?
+                        steps.attempts(step, Some(*outcome), env, &mut self.sink)?
                     }
-                    _ => return Some(Box::new(funnel)),
+                    OpKind::Correlates => steps.correlates(funnel, next.keyword, env, &mut self.sink)?,
+                    _ => return Some(Box::new(steps)),
                 };
                 *ops = after;
-                Some(Box::new(attempts))
+                Some(Box::new(rows))
             }
             _ => {
                 self.sink.push(misplaced(op));
@@ -355,7 +364,7 @@ impl<'a> Planner<'a> {
 
 fn misplaced(op: &Op) -> Diagnostic {
     let (message, help) = match &op.kind {
-        OpKind::Reached(_) | OpKind::DroppedAt { .. } => {
+        OpKind::Reached(_) | OpKind::DroppedAt { .. } | OpKind::Correlates => {
             ("this stands directly after FUNNEL", "write `FUNNEL … |> DROPPED AT 2`")
         }
         OpKind::SaveCohort(_) => ("SAVE COHORT ends a query", "write it last, once"),

@@ -91,6 +91,11 @@ pub(crate) trait Total {
     /// Takes in the part of a unit.
     fn add(&mut self, part: Box<dyn Any + Send>);
 
+    /// What answers say of what the rows leave out.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The rows of all.
     ///
     /// # Errors

@@ -162,6 +162,7 @@ pub(crate) fn each_column(expr: &mut Expr, visit: &mut impl FnMut(&mut Option<Na
 }
 
 /// The columns that steps read.
+#[allow(dead_code, reason = "PATHS comes next")]
 pub(crate) fn step_attributes(steps: &[StepFilter]) -> impl Iterator<Item = AttrId> {
     steps.iter().filter_map(|step| step.predicate.as_ref()).flat_map(Typed::slots).filter_map(attribute)
 }

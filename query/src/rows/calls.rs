@@ -91,8 +91,10 @@ impl Compiler<'_, '_> {
                 }
                 Some(Typed::new(RowType::Int, span, Node::Call(Function::Size, vec![what])))
             }
+            ("bucket", [value, width]) => self.bucket(value, width, span),
             _ => {
                 let usage = match lower.as_str() {
+                    "bucket" => "bucket(span, 1d)",
                     "coalesce" => "coalesce(x, y, …)",
                     "date_trunc" => "date_trunc('week', at)",
                     "extract" => "extract('year', at)",
@@ -112,6 +114,33 @@ impl Compiler<'_, '_> {
                 )
             }
         }
+    }
+
+    /// `bucket(x, width)`: numbers by a number, durations and times by a duration.
+    fn bucket(&mut self, value: &Expr, width: &Expr, span: Span) -> Option<Typed> {
+        let (value, width) = (self.expr(value)?, self.expr(width)?);
+        let ty = match (&value.ty, &width.ty) {
+            (RowType::Null, other) | (other, RowType::Null) => other.clone(),
+            (RowType::Int, RowType::Int) => RowType::Int,
+            (RowType::Int | RowType::Float, RowType::Int | RowType::Float) => RowType::Float,
+            (RowType::Duration | RowType::Time, RowType::Duration) => value.ty.clone(),
+            (a, b) => {
+                let message = format!("bucket cannot cut {} by {}", a.name(), b.name());
+                let help = "write `bucket(score, 10)`, `bucket(span, 1d)` or `bucket(at, 6h)`";
+                return self
+                    .fail(Diagnostic::error("E302", span, message).label("these do not fit").help(help));
+            }
+        };
+        let narrow = match width.constant() {
+            Some(Cell::Int(width) | Cell::Duration(width)) => *width <= 0,
+            Some(Cell::Float(width)) => *width <= 0.0,
+            _ => false,
+        };
+        if narrow {
+            let wrong = Diagnostic::error("E305", width.span, "the width of a bucket is above 0");
+            return self.fail(wrong.label("no width"));
+        }
+        Some(Typed::new(ty, span, Node::Call(Function::Bucket, vec![value, width])))
     }
 
     /// `('week', at)`, `(at, 'week')` and both with the unit as a bare word.

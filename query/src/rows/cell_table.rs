@@ -8,7 +8,7 @@ use super::Cell;
 
 /// Numbers distinct tuples of [canonical](Cell::canonical) cells from 0.
 #[derive(Debug)]
-pub(super) struct CellTable {
+pub(crate) struct CellTable {
     width: usize,
     len: usize,
     cells: Vec<Cell>,
@@ -17,16 +17,16 @@ pub(super) struct CellTable {
 
 impl CellTable {
     /// An empty table of tuples of `width` cells.
-    pub(super) fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { width, len: 0, cells: Vec::new(), table: HashTable::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// The number of a tuple, and whether it is new.
-    pub(super) fn intern(&mut self, tuple: &[Cell]) -> (u32, bool) {
+    pub(crate) fn intern(&mut self, tuple: &[Cell]) -> (u32, bool) {
         let Self { width, len, cells, table } = self;
         let at = |number: u32| {
             let start = number as usize * *width;
@@ -44,12 +44,12 @@ impl CellTable {
     }
 
     /// The tuple of that number.
-    pub(super) fn get(&self, number: usize) -> &[Cell] {
+    pub(crate) fn get(&self, number: usize) -> &[Cell] {
         self.cells.get(number * self.width..(number + 1) * self.width).unwrap_or_default()
     }
 
     /// Bytes that one more tuple takes, about.
-    pub(super) fn tuple_bytes(tuple: &[Cell]) -> u64 {
+    pub(crate) fn tuple_bytes(tuple: &[Cell]) -> u64 {
         5 + tuple.iter().map(cell_bytes).sum::<u64>()
     }
 }

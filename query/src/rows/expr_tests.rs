@@ -121,6 +121,16 @@ fn values() {
     check("date_trunc(at, 'week')", "2026-01-26T00:00:00Z");
     check("extract('hour', at)", "9");
     check("extract(year, at)", "2026");
+    check("bucket(contacts, 2)", "2");
+    check("bucket(-contacts, 2)", "-4");
+    check("bucket(contacts, 2.5)", "2.5");
+    check("bucket(sentiment, 0.2)", "-0.6000000000000001");
+    check("bucket(span, 1d)", "86400000ms");
+    check("bucket(at, 6h)", "2026-01-31T06:00:00Z");
+    check("bucket(contacts, contacts - 3)", "NULL");
+    check("bucket(NULL, 2)", "NULL");
+    check("bucket(contacts, 0)", "E305 the width of a bucket is above 0");
+    check("bucket(span, 2)", "E302 bucket cannot cut a duration by a whole number");
     check("customer = 'crm:40'", "true");
     check("customer <> 'crm:39'", "true");
     check("customer LIKE 'crm:%'", "true");

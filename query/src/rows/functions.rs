@@ -21,11 +21,13 @@ pub(super) enum Function {
     Contains,
     /// Items of a list, characters of a text.
     Size,
+    /// The multiple of a width at or below a value.
+    Bucket,
 }
 
 /// Names of the scalar functions, for messages.
-pub(super) const FUNCTIONS: [&str; 7] =
-    ["coalesce", "date_trunc", "extract", "lower", "upper", "contains", "size"];
+pub(super) const FUNCTIONS: [&str; 8] =
+    ["coalesce", "date_trunc", "extract", "lower", "upper", "contains", "size", "bucket"];
 
 /// Names of the aggregates.
 pub(super) const AGGREGATES: [&str; 11] =
@@ -61,7 +63,31 @@ impl Function {
                 Cell::List(items) => Cell::Int(items.len() as i64),
                 text => text.with_text(env, |text| text.chars().count() as i64).map_or(Cell::Null, Cell::Int),
             },
+            Self::Bucket => bucket(&arg(0), &arg(1)),
         }
+    }
+}
+
+/// The greatest multiple of `width` that is at most `value`; NULL where the
+/// width is not above 0, or 64 bits do not hold it. Times count from 1970 UTC.
+fn bucket(value: &Cell, width: &Cell) -> Cell {
+    let whole = |value: i64, width: i64| match width > 0 {
+        true => value.checked_sub(value.rem_euclid(width)),
+        false => None,
+    };
+    match (value, width) {
+        (Cell::Int(value), Cell::Int(width)) => whole(*value, *width).map_or(Cell::Null, Cell::Int),
+        (Cell::Duration(value), Cell::Duration(width)) => {
+            whole(*value, *width).map_or(Cell::Null, Cell::Duration)
+        }
+        (Cell::Time(value), Cell::Duration(width)) => whole(*value, *width).map_or(Cell::Null, Cell::Time),
+        _ => match (value.as_float(), width.as_float()) {
+            (Some(value), Some(width)) if width > 0.0 => {
+                let found = (value / width).floor() * width;
+                if found.is_nan() { Cell::Null } else { Cell::Float(found) }
+            }
+            _ => Cell::Null,
+        },
     }
 }
 

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
+pub(crate) use cell_table::CellTable;
 pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column};
 pub(crate) use cost::{Cost, Meter};
 pub(crate) use env::{Env, QueryLimit};

@@ -78,9 +78,9 @@ impl Scope for RowScope<'_> {
         }
         // `moved_on` is a column of the rows of FUNNEL alone.
         let help = match self.schema.find("moved_on") {
-            Some(_) => format!(
-                "`{text}` belongs to interactions: use it before FUNNEL, or BY {text} (BY is not supported yet)"
-            ),
+            Some(_) => {
+                format!("`{text}` belongs to interactions: use it before FUNNEL, or BY {text} in FUNNEL")
+            }
             None => {
                 format!("`{text}` belongs to interactions: use it before the operator that makes these rows")
             }

@@ -4,6 +4,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod differential;
+mod funnels;
 mod golden;
 mod kill;
 mod pruning;

@@ -249,3 +249,32 @@ fn every_update_of_an_incident() {
     check_funnel(&folder, funnel, &[16_397, 8_447, 8_445, 8_445]);
     check(&folder, "AGGREGATE count(*) AS n", &["n"], &[&[141_712]]);
 }
+
+/// The same by caller and case, which the callers' journeys are split into.
+#[test]
+fn every_update_of_a_callers_incident() {
+    let name = "servicenow_incidents.events.csv.gz";
+    let Some((folder, ran)) = imported(name, None) else { return };
+    assert!(ran.said_number(29), "the rows without a caller are not counted:\n{}", ran.said());
+    let funnel = "FUNNEL (:New) -> (:Active) -> (:Resolved) -> (:Closed) HOLD case";
+    check_funnel(&folder, funnel, &[16_397, 8_445, 8_443, 8_443]);
+    for (step, reached) in [(1, 16_397), (4, 8_443)] {
+        let list = format!("{funnel} |> REACHED {step} |> AGGREGATE count(DISTINCT customer, case) AS n");
+        check(&folder, &list, &["n"], &[&[reached]]);
+    }
+}
+
+/// One ticket was closed directly after it was resolved twice.
+#[test]
+fn tickets_closed_directly_after_they_were_resolved() {
+    let name = "helpdesk.events.csv.gz";
+    let directly = "FUNNEL (:\"Resolve ticket\") -[NEXT]-> (:Closed)";
+    let reached = |options: &str| format!("{directly} {options} |> WHERE step = 2 |> SELECT reached");
+    let Some((folder, _)) = imported(name, Some(CASE_AS_CUSTOMER)) else { return };
+    check(&folder, &reached(""), &["reached"], &[&[4_557]]);
+    check(&folder, &reached("COUNT ATTEMPTS"), &["reached"], &[&[4_558]]);
+    let Some((folder, _)) = imported(name, None) else { return };
+    check(&folder, &reached("HOLD case"), &["reached"], &[&[4_559]]);
+    check(&folder, &reached("HOLD case COUNT ATTEMPTS"), &["reached"], &[&[4_560]]);
+    check(&folder, &format!("SPLIT BY case |> {}", reached("COUNT ATTEMPTS")), &["reached"], &[&[4_560]]);
+}
