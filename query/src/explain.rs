@@ -227,7 +227,8 @@ fn columns(reads: &[AttrId], snapshot: &Snapshot) -> String {
     format!("time; attributes: {names}")
 }
 
-fn stage_in_words(stage: &Stage, text: &str) -> (&'static str, String) {
+/// A stage: its name, and what it does.
+pub(crate) fn stage_in_words(stage: &Stage, text: &str) -> (&'static str, String) {
     match stage {
         Stage::During(from, to) => {
             let at = crate::time::format_instant;
@@ -246,7 +247,7 @@ fn stage_in_words(stage: &Stage, text: &str) -> (&'static str, String) {
 }
 
 /// What stands at a place of the query.
-fn written(span: Span, text: &str) -> &str {
+pub(crate) fn written(span: Span, text: &str) -> &str {
     text.get(span.start as usize..span.end as usize).unwrap_or_default()
 }
 

@@ -1,6 +1,8 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+mod why_not;
+
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, CustomerOrdinal, Db, Error, Snapshot};
+use throughline_engine::{AttrId, Block, CustomerOrdinal, Db, Error, Snapshot};
 
 use crate::answer::Answer;
 use crate::diagnostics::{Diagnostic, Severity};
@@ -21,9 +23,8 @@ use crate::plan::index::choose;
 use crate::plan::operator::{Passed, Wanted, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
-use crate::plan::unsupported::not_yet;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
-use crate::syntax::ast::{Part, Query, Span, Statement};
+use crate::syntax::ast::{Part, Span, Statement};
 use crate::value::{Params, Value};
 
 /// How a query is run.
@@ -111,24 +112,15 @@ impl Run<'_> {
         let snapshot = db.snapshot();
         let query = match statement {
             Statement::Query(query) | Statement::Explain(query) | Statement::Profile(query) => query,
-            Statement::WhyNot { query, .. } => {
-                return Err(self.refused(not_yet("WHY NOT", first_word(query, self.text))));
-            }
+            Statement::WhyNot { query, .. } => query,
         };
         let mut planner = Planner::new(&snapshot, self.params);
-        planner.sink.extend(superfluous(query, self.params));
-        let plan = planner.plan(query, Ends::Rows);
-        let Planner { mut sink, failure, .. } = planner;
-        if let Some(error) = failure {
-            return Err(error.into());
+        planner.sink.extend(superfluous(statement, self.params));
+        if let Statement::WhyNot { customer, query } = statement {
+            return self.why_not(&snapshot, customer, query, planner);
         }
-        let wrong = sink.iter().any(|found| found.severity == Severity::Error);
-        let Some(mut plan) = plan.filter(|_| !wrong) else {
-            if !wrong {
-                sink.push(Diagnostic::error("E499", Span::default(), "this query cannot be planned"));
-            }
-            return Err(QueryError::Query { text: self.text.to_owned(), diagnostics: sink });
-        };
+        let plan = planner.plan(query, Ends::Rows);
+        let (mut plan, sink) = self.sound(plan, planner)?;
         let answer = match statement {
             Statement::Explain(_) => explain::rows(&mut plan, &snapshot, self.text)?,
             Statement::Profile(_) => {
@@ -141,8 +133,22 @@ impl Run<'_> {
         Ok(answer.with_warnings(sink))
     }
 
-    fn refused(&self, found: Diagnostic) -> QueryError {
-        QueryError::Query { text: self.text.to_owned(), diagnostics: vec![found] }
+    /// A plan, and warnings about the query; or what is wrong with it.
+    fn sound(&self, plan: Option<Plan>, planner: Planner<'_>) -> Result<(Plan, Vec<Diagnostic>), QueryError> {
+        let Planner { mut sink, failure, .. } = planner;
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
+        let wrong = sink.iter().any(|found| found.severity == Severity::Error);
+        match plan.filter(|_| !wrong) {
+            Some(plan) => Ok((plan, sink)),
+            None => {
+                if !wrong {
+                    sink.push(Diagnostic::error("E499", Span::default(), "this query cannot be planned"));
+                }
+                Err(QueryError::Query { text: self.text.to_owned(), diagnostics: sink })
+            }
+        }
     }
 
     fn limit(&self, limit: QueryLimit) -> QueryError {
@@ -410,6 +416,11 @@ fn flow_of(
             wanted = None;
         }
     }
+    Ok((flow_on(block, wanted, base), read))
+}
+
+/// The journeys of a block that a phase begins with.
+fn flow_on(block: Block, wanted: Option<&RoaringBitmap>, base: &Base) -> Flow {
     let mut flow = Flow::new(block);
     if let Base::Parts(parts) = base {
         let mut pieces = Pieces::default();
@@ -437,7 +448,7 @@ fn flow_of(
         let mask = flow.block().customers.iter().map(|&customer| wanted.contains(customer)).collect();
         flow.keep(mask);
     }
-    Ok((flow, read))
+    flow
 }
 
 /// The customers behind rows.
@@ -484,15 +495,6 @@ fn next_base(then: &Then, batch: &RowBatch) -> Base {
 fn saved_schema() -> RowSchema {
     let column = |name: &str, ty| RowColumn { name: name.to_owned(), ty };
     RowSchema { columns: vec![column("cohort", RowType::Text), column("customers", RowType::Int)] }
-}
-
-fn first_word(query: &Query, text: &str) -> Span {
-    if query.span.start > 0 && !text.is_empty() {
-        let before = text.get(..query.span.start as usize).unwrap_or_default();
-        let start = before.len() - before.trim_start().len();
-        return Span::new(start, before.trim_end().len().max(start));
-    }
-    query.span
 }
 
 #[cfg(test)]

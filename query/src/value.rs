@@ -189,6 +189,11 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
+/// A count and what is counted: `1 row`, `1,234 rows`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,7 +53,8 @@ fn one(out: &mut String, diagnostic: &Diagnostic, text: &str, paint: Paint) {
         .labels
         .iter()
         .enumerate()
-        .filter(|_| !text.is_empty())
+        // What has no place in the text, a parameter that it does not use, underlines nothing.
+        .filter(|(_, (span, _))| !text.is_empty() && *span != Span::default())
         .map(|(index, (span, label))| (Place::of(*span, text), label.as_str(), index == 0))
         .collect();
     let gutter = places.iter().map(|(place, ..)| place.line.to_string().len()).max().unwrap_or(0);

@@ -3,6 +3,7 @@
 use throughline_engine::{AttrId, Block, Column};
 
 use crate::rows::{Cell, Env, RowType, row_type, stored};
+use crate::time::{format_duration_people, format_instant};
 
 /// The cell of an attribute at a row.
 pub(crate) fn attr_cell(block: &Block, attr: AttrId, row: usize, env: &Env) -> Cell {
@@ -37,5 +38,25 @@ pub(crate) fn truth_of(cell: &Cell, env: &Env) -> Option<bool> {
             }
         })?,
         _ => None,
+    }
+}
+
+/// A cell as sentences say it: texts in quotes, times as RFC 3339.
+pub(crate) fn in_words(cell: &Cell, env: &Env) -> String {
+    match cell {
+        Cell::Null => "NULL".to_owned(),
+        Cell::Bool(truth) => truth.to_string(),
+        Cell::Int(number) => number.to_string(),
+        Cell::Float(number) => number.to_string(),
+        Cell::Time(at) => format_instant(*at),
+        Cell::Duration(length) => format_duration_people(*length),
+        Cell::Customer(_) => cell.as_text(env).map_or_else(String::new, |name| name.to_string()),
+        Cell::Symbol(..) | Cell::Str(_) => {
+            cell.as_text(env).map_or_else(String::new, |text| format!("'{text}'"))
+        }
+        Cell::List(items) => {
+            let items: Vec<String> = items.iter().map(|item| in_words(item, env)).collect();
+            format!("[{}]", items.join(", "))
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! CHAINS: from the runs the kernel finds to rows (language rule 12).
 
+mod why_not;
+
 use std::collections::HashSet;
 
 use throughline_engine::{AttrId, Column, Millis, Role};
@@ -8,7 +10,7 @@ use super::cells::{attr_cell, number, truth_of};
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::interaction::{named, symbols_of};
-use super::operator::{Operator, Passed, Wanted, Work, Worker};
+use super::operator::{Operator, Passed, Reason, Wanted, Work, Worker};
 use super::spans::span_of;
 use super::split::LeftOut;
 use crate::diagnostics::Diagnostic;
@@ -382,6 +384,10 @@ impl Operator for ChainsOperator {
             _ => format!("same {}", self.key_names.join(", ")),
         };
         ("CHAINS", format!("{keys}; one pass with a table from key to its last contact"))
+    }
+
+    fn why_not(&self, flow: &Flow, env: &Env) -> Vec<Reason> {
+        self.reasons(flow, env)
     }
 }
 

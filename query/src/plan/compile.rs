@@ -228,7 +228,10 @@ impl<'a> Planner<'a> {
             // Interactions are filtered column by column rather than as rows.
             while let Some((Op { kind: OpKind::Where(predicate), .. }, rest)) = ops.split_first() {
                 let scope = InteractionScope::new(snapshot.schema());
-                stages.push(Stage::Where(compile_predicate(predicate, &scope, &env, &mut self.sink)?));
+                match compile_predicate(predicate, &scope, &env, &mut self.sink) {
+                    Some(predicate) => stages.push(Stage::Where(predicate)),
+                    None => sound = false,
+                }
                 ops = rest;
             }
             interactions.one_each = match ops.first() {
@@ -237,9 +240,9 @@ impl<'a> Planner<'a> {
             };
             return self.rows(stages, Box::new(interactions), ops, ends, &env).filter(|_| sound);
         }
-        let operator = self.operator(&mut ops, &mut stages, inflow, whole, &env);
-        let operator = operator.filter(|_| sound)?;
-        self.rows(stages, operator, ops, ends, &env)
+        // What follows is looked at in any case, so that all errors are told at once.
+        let operator = self.operator(&mut ops, &mut stages, inflow, whole, &env)?;
+        self.rows(stages, operator, ops, ends, &env).filter(|_| sound)
     }
 
     /// The tail of a phase, and what its rows become.

@@ -35,6 +35,8 @@ pub(crate) enum Customers {
     These {
         customers: RoaringBitmap,
         what: String,
+        /// Whether a query was asked for them.
+        behind: bool,
     },
     /// Those behind the rows of a query, which has not run yet.
     Behind(Box<super::compile::Plan>),
@@ -81,10 +83,11 @@ impl Customers {
                             .help("an identity is written 'namespace:key', for example 'crm:42'"),
                     );
                 }
-                Self::These { customers: found.into_iter().collect(), what: format!("customer {text}") }
+                let what = format!("customer {text}");
+                Self::These { customers: found.into_iter().collect(), what, behind: false }
             }
             ForExpr::Cohort(name) => match planner.engine(planner.snapshot.cohort(&name.text))? {
-                Some(customers) => Self::These { customers, what: format!("cohort {name}") },
+                Some(customers) => Self::These { customers, what: format!("cohort {name}"), behind: false },
                 None => {
                     let known = planner.snapshot.cohorts();
                     planner.sink.push(unknown_cohort(name, &known));
@@ -127,18 +130,20 @@ impl Customers {
             Self::Not(inner) => inner.prepare(snapshot, whole, run)?,
             Self::Behind(plan) => {
                 if let Some(customers) = run(plan)? {
-                    *self = Self::These { customers, what: "those behind the query".to_owned() };
+                    let what = "those behind the query".to_owned();
+                    *self = Self::These { customers, what, behind: true };
                 }
             }
             Self::Has { filter, at_least, no: false } if whole => {
                 if let Some(customers) = super::index::exactly(filter, *at_least, snapshot)? {
-                    *self = Self::These { customers, what: format!("index: {}", filter.label) };
+                    let what = format!("index: {}", filter.label);
+                    *self = Self::These { customers, what, behind: false };
                 }
             }
             Self::Has { filter, at_least, no: true } if whole => {
                 if let Some(customers) = super::index::exactly(filter, *at_least, snapshot)? {
                     let what = format!("index: {}", filter.label);
-                    *self = Self::Not(Box::new(Self::These { customers, what }));
+                    *self = Self::Not(Box::new(Self::These { customers, what, behind: false }));
                 }
             }
             Self::Has { .. } | Self::These { .. } | Self::Attributes(_) => {}
@@ -213,14 +218,15 @@ impl Customers {
                 let no = if *no { "no " } else { "" };
                 format!("{no}at least {at_least} of {}, by reading", filter.label)
             }
-            Self::These { customers, what } => format!("{what} ({} customers)", customers.len()),
+            Self::These { customers, what, .. } => format!("{what} ({} customers)", customers.len()),
             Self::Behind(_) => "those behind a query".to_owned(),
             Self::Attributes(_) => "customer attributes".to_owned(),
         }
     }
 }
 
-struct OneCustomer(u32);
+/// A row of nothing but a customer.
+pub(crate) struct OneCustomer(pub u32);
 
 impl Cells for OneCustomer {
     fn cell(&self, _slot: usize) -> Cell {

@@ -24,3 +24,4 @@ pub(crate) mod matching;
 pub(crate) mod compile;
 pub(crate) mod customers;
 pub(crate) mod index;
+pub(crate) mod missing;

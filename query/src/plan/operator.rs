@@ -49,6 +49,26 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
 
     /// What EXPLAIN says of it: its name, and how it goes about it.
     fn explain(&self) -> (&'static str, String);
+
+    /// Why the one customer whose journeys flow here has no row, or not all that could be: what
+    /// was asked in turn, and what came closest where it failed. Nothing where there is no more
+    /// to say than that no row came of what is in sight.
+    fn why_not(&self, _flow: &Flow, _env: &Env) -> Vec<Reason> {
+        Vec::new()
+    }
+}
+
+/// One thing that an operator asked of a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// What was asked, in words: `FUNNEL, step 2: call`.
+    pub step: String,
+    /// Whether the customer got past it.
+    pub holds: bool,
+    /// Why, in words.
+    pub detail: String,
+    /// The row of [`Flow::whole`] that did it, or that came closest.
+    pub closest: Option<usize>,
 }
 
 /// What of its rows somebody looks at.

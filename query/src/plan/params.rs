@@ -5,23 +5,25 @@ use std::collections::BTreeSet;
 
 use crate::diagnostics::Diagnostic;
 use crate::rows::nearest::{did_you_mean, nearest};
-use crate::syntax::ast::{Query, Span, Statement};
+use crate::syntax::ast::{Span, Statement};
 use crate::syntax::format;
 use crate::value::Params;
 
 /// An error for each parameter that is given and not used.
-pub(crate) fn superfluous(query: &Query, params: &Params) -> Vec<Diagnostic> {
+pub(crate) fn superfluous(statement: &Statement, params: &Params) -> Vec<Diagnostic> {
     if params.is_empty() {
         return Vec::new();
     }
-    let used = names_in(&format(&Statement::Query(query.clone())));
+    let used = names_in(&format(statement));
     let unused = params.keys().filter(|name| !used.contains(*name));
     let finding = |name: &String| {
         let found =
             Diagnostic::error("E307", Span::default(), format!("the query has no parameter `${name}`"));
-        match did_you_mean(&nearest(name, used.iter().map(String::as_str))) {
+        let near = nearest(name, used.iter().map(String::as_str));
+        let near: Vec<String> = near.into_iter().map(|name| format!("${name}")).collect();
+        match did_you_mean(&near.iter().map(String::as_str).collect::<Vec<_>>()) {
             Some(question) => found.help(question),
-            None => found,
+            None => found.help("take its value away, or write it into the query"),
         }
     };
     unused.map(finding).collect()

@@ -1,9 +1,11 @@
 //! Cutting and joining batches of rows.
 
 use roaring::RoaringBitmap;
+use throughline_engine::CustomerOrdinal;
 
+use super::accumulate::BatchRow;
 use super::cell_table::cell_bytes;
-use super::{Cell, RowBatch, Sets};
+use super::{Cell, Env, RowBatch, Sets, Typed};
 
 impl RowBatch {
     /// No rows of `columns` columns.
@@ -14,6 +16,11 @@ impl RowBatch {
     /// Whether the customers behind the rows are known.
     pub(crate) fn has_sets(&self) -> bool {
         self.sets.len() == self.len
+    }
+
+    /// Whether a predicate over the columns holds for a row.
+    pub(crate) fn truth(&self, predicate: &Typed, row: usize, env: &Env) -> Option<bool> {
+        predicate.truth(&BatchRow { columns: &self.columns, row }, env)
     }
 
     /// Keeps the rows that `keep` has true.
@@ -133,6 +140,14 @@ impl Sets {
         match self {
             Self::One(sets) => sets.len(),
             Self::Many(sets) => sets.len(),
+        }
+    }
+
+    /// Whether a customer is behind a row.
+    pub(crate) fn has(&self, row: usize, customer: CustomerOrdinal) -> bool {
+        match self {
+            Self::One(sets) => sets.get(row) == Some(&customer),
+            Self::Many(sets) => sets.get(row).is_some_and(|set| set.contains(customer)),
         }
     }
 

@@ -136,30 +136,39 @@ impl Typed {
     }
 
     fn collect_slots(&self, slots: &mut Vec<usize>) {
+        if let Node::Slot(slot) | Node::CustomerAttribute { slot, .. } = &self.node {
+            slots.push(*slot);
+        }
+        self.parts().into_iter().for_each(|part| part.collect_slots(slots));
+    }
+
+    /// The customer attributes it reads, each as the expression that reads it.
+    pub(crate) fn customer_attributes(&self) -> Vec<(AttrId, &Typed)> {
         match &self.node {
-            Node::Constant(_) => {}
-            Node::Slot(slot) | Node::CustomerAttribute { slot, .. } => slots.push(*slot),
+            Node::CustomerAttribute { attr, .. } => vec![(*attr, self)],
+            _ => self.parts().into_iter().flat_map(Self::customer_attributes).collect(),
+        }
+    }
+
+    /// The expressions that it is made of.
+    fn parts(&self) -> Vec<&Self> {
+        match &self.node {
+            Node::Constant(_) | Node::Slot(_) | Node::CustomerAttribute { .. } => Vec::new(),
             Node::ToFloat(x) | Node::Not(x) | Node::Negate(x) | Node::IsNull(x) | Node::Like(x, _) => {
-                x.collect_slots(slots);
+                vec![x]
             }
             Node::And(a, b)
             | Node::Or(a, b)
             | Node::Compare(_, a, b)
             | Node::Arithmetic(_, a, b)
             | Node::LikeExpr(a, b)
-            | Node::Item(a, b) => {
-                a.collect_slots(slots);
-                b.collect_slots(slots);
-            }
-            Node::InSet { value, .. } => value.collect_slots(slots),
+            | Node::Item(a, b) => vec![a, b],
+            Node::InSet { value, .. } => vec![value],
             Node::Case(branches, otherwise) => {
-                for (condition, result) in branches {
-                    condition.collect_slots(slots);
-                    result.collect_slots(slots);
-                }
-                otherwise.collect_slots(slots);
+                let branches = branches.iter().flat_map(|(condition, result)| [condition, result]);
+                branches.chain([&**otherwise]).collect()
             }
-            Node::Call(_, args) => args.iter().for_each(|arg| arg.collect_slots(slots)),
+            Node::Call(_, args) => args.iter().collect(),
         }
     }
 

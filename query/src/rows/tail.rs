@@ -35,6 +35,8 @@ pub(crate) struct Tail {
     blocking: usize,
     /// How many columns go into each stage, and how many come out of the last.
     widths: Vec<usize>,
+    /// The columns that go into each stage.
+    inputs: Vec<RowSchema>,
     /// What was written for each stage: its name and place.
     written: Vec<(&'static str, Span)>,
     output: RowSchema,
@@ -112,22 +114,29 @@ impl Tail {
         let mut attrs = input_attrs.to_vec();
         let mut stages: Vec<Stage> = Vec::new();
         let mut widths = Vec::new();
+        let mut inputs = Vec::new();
         let mut written: Vec<(&'static str, Span)> = Vec::new();
+        // Errors in operators that change no column do not hide those of the operators after them.
+        let mut sound = true;
         for (place, op) in ops.iter().enumerate().take(taken) {
             widths.push(schema.columns.len());
+            inputs.push(schema.clone());
             written.push((name_of(&op.kind), op.span));
             let later = || ops.get(place + 1..taken).unwrap_or_default().iter();
             let with_sets = want_sets || later().any(|op| op.kind == OpKind::Customers);
             let scope = RowScope { schema: &schema, attrs: &attrs, env };
             match &op.kind {
-                OpKind::Where(predicate) => {
-                    stages.push(Stage::Where(compile_predicate(predicate, &scope, env, sink)?));
-                }
+                OpKind::Where(predicate) => match compile_predicate(predicate, &scope, env, sink) {
+                    Some(predicate) => stages.push(Stage::Where(predicate)),
+                    None => sound = false,
+                },
                 OpKind::Extend(items) => {
                     let mut wider = schema.clone();
                     let mut columns: Vec<Typed> = passed_on(&schema, &attrs);
-                    for (expr, name) in items {
-                        let column = compile(expr, &scope, env, sink)?;
+                    let made: Vec<_> =
+                        items.iter().map(|(expr, _)| compile(expr, &scope, env, sink)).collect();
+                    for ((_, name), column) in items.iter().zip(made) {
+                        let column = column?;
                         add_column(&mut wider, Some(name), String::new, &column, sink)?;
                         columns.push(column);
                     }
@@ -136,8 +145,10 @@ impl Tail {
                 OpKind::Select(items) => {
                     let mut chosen = RowSchema::default();
                     let mut columns = Vec::with_capacity(items.len());
-                    for item in items {
-                        let column = compile(&item.expr, &scope, env, sink)?;
+                    let made: Vec<_> =
+                        items.iter().map(|item| compile(&item.expr, &scope, env, sink)).collect();
+                    for (item, column) in items.iter().zip(made) {
+                        let column = column?;
                         add_column(
                             &mut chosen,
                             item.alias.as_ref(),
@@ -156,10 +167,11 @@ impl Tail {
                     (schema, attrs) = (output, output_attrs);
                 }
                 OpKind::OrderBy(items) => {
-                    let keys = items
-                        .iter()
-                        .map(|item| Some((sort_key(&item.expr, &scope, env, sink)?, item.descending)))
-                        .collect::<Option<_>>()?;
+                    let keys: Vec<_> =
+                        items.iter().map(|item| sort_key(&item.expr, &scope, env, sink)).collect();
+                    sound &= keys.iter().all(Option::is_some);
+                    let keys = keys.into_iter().zip(items);
+                    let keys = keys.filter_map(|(key, item)| Some((key?, item.descending))).collect();
                     stages.push(Stage::Sort(Sort { keys, limit: None }));
                 }
                 OpKind::Limit(lit) => {
@@ -168,6 +180,7 @@ impl Tail {
                         Some(Stage::Sort(sort)) => {
                             sort.limit = Some(sort.limit.map_or(count, |n| n.min(count)));
                             widths.pop();
+                            inputs.pop();
                             written.pop();
                             if let Some((_, span)) = written.last_mut() {
                                 *span = span.to(op.span);
@@ -186,12 +199,15 @@ impl Tail {
                 }
             }
         }
+        if !sound {
+            return None;
+        }
         let blocking = stages
             .iter()
             .position(|stage| !matches!(stage, Stage::Where(_) | Stage::Project(_)))
             .unwrap_or(stages.len());
         widths.push(schema.columns.len());
-        let mut tail = Self { stages, blocking, widths, written, output: schema, want_sets };
+        let mut tail = Self { stages, blocking, widths, inputs, written, output: schema, want_sets };
         tail.drop_unread();
         Some((tail, taken))
     }
@@ -251,6 +267,55 @@ impl Tail {
     /// before it.
     pub(crate) fn written(&self) -> &[(&'static str, Span)] {
         &self.written
+    }
+
+    /// The first `count` row operators alone, with the customers behind every row. With `unlimited`
+    /// the last of them keeps all rows where it is a LIMIT.
+    pub(crate) fn first(&self, count: usize, unlimited: bool) -> Self {
+        let mut stages: Vec<Stage> = self.stages.iter().take(count).cloned().collect();
+        if unlimited {
+            match stages.last_mut() {
+                Some(Stage::Limit(limit)) => *limit = usize::MAX,
+                Some(Stage::Sort(sort)) => sort.limit = None,
+                _ => {}
+            }
+        }
+        Self {
+            blocking: self.blocking.min(stages.len()),
+            stages,
+            widths: self.widths.iter().take(count + 1).copied().collect(),
+            inputs: self.inputs.iter().take(count).cloned().collect(),
+            written: self.written.iter().take(count).copied().collect(),
+            output: self.inputs.get(count).unwrap_or(&self.output).clone(),
+            want_sets: true,
+        }
+    }
+
+    /// Whether what becomes of one customer's rows depends on those of others.
+    pub(crate) fn joins_customers(&self) -> bool {
+        let joins = |stage: &Stage| match stage {
+            Stage::Aggregate(_) | Stage::Limit(_) => true,
+            Stage::Sort(sort) => sort.limit.is_some(),
+            Stage::Where(_) | Stage::Project(_) | Stage::Distinct | Stage::Customers => false,
+        };
+        self.stages.iter().any(joins)
+    }
+
+    /// The most rows that the row operator at `place` keeps, where it is a LIMIT.
+    pub(crate) fn limit(&self, place: usize) -> Option<usize> {
+        match self.stages.get(place)? {
+            Stage::Limit(limit) => Some(*limit),
+            Stage::Sort(sort) => sort.limit,
+            _ => None,
+        }
+    }
+
+    /// The predicate of the row operator at `place`, where it is a WHERE.
+    pub(crate) fn predicate(&self, place: usize) -> Option<&Typed> {
+        match self.stages.get(place)? {
+            Stage::Where(predicate) => Some(predicate),
+            _ => None,
+        }
     }
 
     /// Takes rows in.

@@ -313,7 +313,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("PATHS", "PATHS BETWEEN (:A) AND (:B) BY channel COLLAPSE"),
     ("GRAPH", "GRAPH BY kind"),
     ("GRAPH", "GRAPH BY kind CHEAPEST 'A' TO 'B'"),
-    ("WHY NOT", "WHY NOT CUSTOMER 'id:1' IN (CHAINS GAP 7d MIN 3)"),
     ("persona", "FOR persona = 'x' |> INTERACTIONS"),
 ];
 

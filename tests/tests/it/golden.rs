@@ -43,6 +43,59 @@ fn every_case() {
     assert!(faults.is_empty(), "{} cases:\n{}", faults.len(), faults.join("\n"));
 }
 
+/// Codes that no query text against a sound store produces, and the unit test that does.
+const NOT_BY_TEXT: &[(&str, &str)] = &[
+    // More rows than a case should hold.
+    ("E390", "query/src/run/tests.rs"),
+    // A store whose files are damaged.
+    ("E391", "query/src/rows/expr_tests.rs"),
+    // A search over more states than a case should have.
+    ("E392", "query/src/kernels/pattern/tests.rs"),
+    // The parser asks for options first; only typed calls leave them out.
+    ("E403", "query/src/run/tests.rs"),
+    // Every store has the core attributes, and with them their roles.
+    ("E405", "query/src/plan/steps.rs"),
+    // Typed calls without a database.
+    ("E416", "query/src/builder/tests.rs"),
+];
+
+/// What should never be: a plan that fails without a word.
+const NEVER: &[&str] = &["E499"];
+
+#[test]
+fn every_code_is_shown_by_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let sections: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the cases are there")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .flat_map(|path| {
+            let case = Case::parse(&std::fs::read_to_string(&path).expect("reads"), &folder);
+            ["error", "warning"].map(|section| case.get(section).unwrap_or_default().to_owned())
+        })
+        .collect();
+    let root = folder.parent().and_then(Path::parent).expect("a workspace");
+    let mut faults = Vec::new();
+    for (code, meaning) in throughline::diagnostics::CODES {
+        let shown = sections.iter().any(|section| section.lines().any(|line| line == format!("says: {code}")));
+        let elsewhere = NOT_BY_TEXT.iter().find(|(known, _)| known == code);
+        match (shown, elsewhere) {
+            (true, None) => {}
+            (true, Some(_)) => faults.push(format!("{code} is shown by a case: take it off the list")),
+            (false, Some((_, path))) => {
+                let test = std::fs::read_to_string(root.join(path)).expect(path);
+                if !test.contains(code) {
+                    faults.push(format!("{code}: {path} does not test it"));
+                }
+            }
+            (false, None) if NEVER.contains(code) => {}
+            (false, None) => faults.push(format!("no case shows {code}: {meaning}")),
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// How a case fails.
 enum Fault {
     /// Another answer: the rows as CSV.
