@@ -498,4 +498,6 @@ fn saved_schema() -> RowSchema {
 }
 
 #[cfg(test)]
+mod code_tests;
+#[cfg(test)]
 mod tests;

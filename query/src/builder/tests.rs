@@ -182,3 +182,9 @@ fn a_long_chain_of_calls_stays_shallow() {
     let statement = query.statement().expect("a good query");
     assert_eq!(parse_without_places(&crate::syntax::format(&statement)), Ok(statement));
 }
+
+#[test]
+fn a_query_without_a_database_says_so() {
+    let error = Journeys::detached().customers().run();
+    assert!(error.expect_err("no database").to_string().contains("E416"));
+}
