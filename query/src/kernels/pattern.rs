@@ -92,7 +92,8 @@ impl Matcher {
             }
         }
         if tally.matches == 0 && self.rule.has_absences() {
-            tally.early = Self::find(Ground { lenient: true, ..ground }, Goal::First, &mut found)?;
+            let lenient = Ground { lenient: true, ..Ground::new(&self.rule, rows, joint) };
+            tally.early = Self::find(lenient.anchored(), Goal::First, &mut found)?;
         }
         Ok(tally)
     }
@@ -195,5 +196,9 @@ enum Awaited<'a> {
     Nothing,
 }
 
+#[cfg(test)]
+mod declared;
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

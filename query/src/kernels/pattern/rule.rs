@@ -88,8 +88,8 @@ pub(crate) struct Rows<'a> {
 }
 
 /// Predicates that name other steps. `chosen` has one place a step: the row
-/// that fills it, for the steps that the predicate names; `None` where that
-/// step was skipped, and for all other steps.
+/// that fills it, `None` where the step was skipped. Only the places of steps
+/// that the predicate names are sure to be filled in.
 pub(crate) trait Joint {
     /// Whether `row`, which can fill `step` by its class, does beside `chosen`.
     fn fills(&self, step: usize, row: u32, chosen: &[Option<u32>]) -> bool;

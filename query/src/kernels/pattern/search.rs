@@ -89,7 +89,7 @@ pub(super) struct Search<'a> {
     goal: Goal,
     links: Vec<Link>,
     best: Option<Candidate>,
-    /// The steps that predicates name which come after each step.
+    /// The steps that predicates name which come after each row of a step.
     needed: Vec<u64>,
     /// One place a step, for what predicates are given.
     chosen: Vec<Option<u32>>,
@@ -105,7 +105,8 @@ impl<'a> Search<'a> {
         let mut later = 0;
         for (step, needed) in steps.iter().zip(&mut needed).rev() {
             later |= step.after.iter().fold(0, |names, absence| names | absence.names);
-            *needed = later;
+            let again = if step.max == Some(1) { 0 } else { step.names };
+            *needed = later | again;
             later |= step.names | step.edge.names;
         }
         Self {
