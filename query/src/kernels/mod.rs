@@ -4,5 +4,4 @@
 pub(crate) mod chains;
 pub(crate) mod funnel;
 pub(crate) mod keys;
-#[allow(dead_code, unused_imports, reason = "its callers come next")]
 pub(crate) mod pattern;

@@ -17,12 +17,14 @@
 mod any_order;
 mod entries;
 mod ground;
+mod linear;
 mod rule;
 mod search;
 
 use std::ops::Range;
 
 use ground::Ground;
+use linear::Linear;
 pub(crate) use rule::{Absence, Edge, Found, Joint, Rows, Rule, Step, Tally, TooMany, Which};
 use search::{Goal, Search};
 
@@ -30,12 +32,15 @@ use search::{Goal, Search};
 #[derive(Debug)]
 pub(crate) struct Matcher {
     rule: Rule,
+    /// For the rules that do not need the search over states.
+    linear: Option<Linear>,
 }
 
 impl Matcher {
     /// A matcher for one rule.
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule }
+        let searched = rule.any_order || rule.simultaneous.is_some() || rule.is_joint();
+        Self { linear: (!searched).then(|| Linear::new(&rule)), rule }
     }
 
     /// What it looks for.
@@ -51,7 +56,9 @@ impl Matcher {
         joint: Option<&dyn Joint>,
         found: &mut Found,
     ) -> Result<bool, TooMany> {
-        Self::find(Ground::new(&self.rule, rows, joint).anchored(), Goal::Deepest, found)
+        let mut sight = Sight::new(&self.rule, &mut self.linear, rows, joint, false)?;
+        sight.anchor();
+        sight.find(Goal::Deepest, found)
     }
 
     /// Hands on the matches wanted, in the order of their starts.
@@ -62,38 +69,42 @@ impl Matcher {
         which: Which,
         mut take: impl FnMut(&Found),
     ) -> Result<Tally, TooMany> {
-        let ground = Ground::new(&self.rule, rows, joint).anchored();
+        let mut sight = Sight::new(&self.rule, &mut self.linear, rows, joint, false)?;
+        sight.anchor();
         let mut found = Found::default();
         let mut tally = Tally::default();
+        let mut take = |found: &Found| {
+            take(found);
+            tally.matches += 1;
+        };
         match which {
             Which::First | Which::Last => {
                 let goal = if which == Which::First { Goal::First } else { Goal::Last };
-                if Self::find(ground, goal, &mut found)? {
+                if sight.find(goal, &mut found)? {
                     take(&found);
-                    tally.matches = 1;
                 }
             }
             Which::All => {
-                let mut from = 0;
-                while Self::find(Ground { from, ..ground }, Goal::First, &mut found)? {
+                while sight.find(Goal::First, &mut found)? {
                     take(&found);
-                    tally.matches += 1;
-                    from = found.rows.iter().map(|place| place.0 + 1).max().unwrap_or(rows.len());
+                    sight.ground.from =
+                        found.rows.iter().map(|place| place.0 + 1).max().unwrap_or(rows.len());
                 }
             }
             Which::Each => {
-                for row in 0..rows.len() {
-                    let one = ground.start.is_none_or(|start| start == row);
-                    if one && Self::find(Ground { start: Some(row), ..ground }, Goal::First, &mut found)? {
+                let anchor = sight.ground.start;
+                for row in (0..rows.len()).filter(|&row| anchor.is_none_or(|anchor| anchor == row)) {
+                    sight.ground.start = Some(row);
+                    if sight.ground.rows.class(row) != 0 && sight.find(Goal::First, &mut found)? {
                         take(&found);
-                        tally.matches += 1;
                     }
                 }
             }
         }
         if tally.matches == 0 && self.rule.has_absences() {
-            let lenient = Ground { lenient: true, ..Ground::new(&self.rule, rows, joint) };
-            tally.early = Self::find(lenient.anchored(), Goal::First, &mut found)?;
+            let mut sight = Sight::new(&self.rule, &mut self.linear, rows, joint, true)?;
+            sight.anchor();
+            tally.early = sight.find(Goal::First, &mut found)?;
         }
         Ok(tally)
     }
@@ -107,14 +118,17 @@ impl Matcher {
         joint: Option<&dyn Joint>,
         mut take: impl FnMut(&Found, Range<u32>),
     ) -> Result<(), TooMany> {
-        let ground = Ground::new(&self.rule, rows, joint);
+        let mut sight = Sight::new(&self.rule, &mut self.linear, rows, joint, false)?;
         let mut ranges = Vec::new();
-        entries::entries(ground, |range| ranges.push(range))?;
+        match &mut sight.linear {
+            Some(linear) => linear.entries(sight.ground, |range| ranges.push(range)),
+            None => entries::entries(sight.ground, |range| ranges.push(range))?,
+        }
         let mut found = Found::default();
         for range in ranges {
             let start = self.rule.anchor_first.then_some(range.start);
-            let entry = Ground { from: range.start, until: range.end, start, ..ground };
-            if Self::find(entry, Goal::Deepest, &mut found)? {
+            sight.ground = Ground { from: range.start, until: range.end, start, ..sight.ground };
+            if sight.find(Goal::Deepest, &mut found)? {
                 take(&found, range);
             }
         }
@@ -179,13 +193,49 @@ impl Matcher {
             None => next.and_then(|next| self.rule.steps.get(next)).map_or(Awaited::Nothing, Awaited::Step),
         }
     }
+}
 
-    fn find(ground: Ground<'_>, goal: Goal, found: &mut Found) -> Result<bool, TooMany> {
-        if ground.rule.any_order {
-            let some = any_order::deepest(&ground, found);
-            return Ok(some && (found.complete || goal == Goal::Deepest));
+/// One journey, and the way to search it.
+struct Sight<'a> {
+    ground: Ground<'a>,
+    linear: Option<&'a mut Linear>,
+}
+
+impl<'a> Sight<'a> {
+    fn new(
+        rule: &'a Rule,
+        linear: &'a mut Option<Linear>,
+        rows: &'a Rows<'a>,
+        joint: Option<&'a dyn Joint>,
+        lenient: bool,
+    ) -> Result<Self, TooMany> {
+        let ground = Ground { lenient, ..Ground::new(rule, rows, joint) };
+        let mut linear = linear.as_mut();
+        if let Some(linear) = &mut linear {
+            linear.read(&ground)?;
         }
-        Search::new(ground, goal).run(found)
+        Ok(Self { ground, linear })
+    }
+
+    /// Only the first row that can start a match does, where the rule says so.
+    fn anchor(&mut self) {
+        if self.ground.rule.anchor_first {
+            self.ground.start = Some(match &self.linear {
+                Some(linear) => linear.anchor(&self.ground),
+                None => self.ground.anchor(),
+            });
+        }
+    }
+
+    fn find(&mut self, goal: Goal, found: &mut Found) -> Result<bool, TooMany> {
+        match &mut self.linear {
+            Some(linear) => Ok(linear.find(self.ground, goal, found)),
+            None if self.ground.rule.any_order => {
+                let some = any_order::deepest(&self.ground, found);
+                Ok(some && (found.complete || goal == Goal::Deepest))
+            }
+            None => Search::new(self.ground, goal).run(found),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::ground::{Claim, Ground};
-use super::rule::{Found, TooMany};
+use super::rule::TooMany;
 use super::search::{Goal, Move, Search, State};
 use crate::limits::MATCH_STATES_MAX;
 

@@ -87,12 +87,9 @@ impl<'a> Ground<'a> {
             && self.absent_before(row)
     }
 
-    /// The ground of an anchored rule: only the first row that can start does.
-    pub(super) fn anchored(mut self) -> Self {
-        if self.rule.anchor_first && self.start.is_none() {
-            self.start = Some((self.from..self.until).find(|&row| self.can_start(row)).unwrap_or(u32::MAX));
-        }
-        self
+    /// The only row at which an anchored rule may start.
+    pub(super) fn anchor(&self) -> u32 {
+        (self.from..self.until).find(|&row| self.can_start(row)).unwrap_or(u32::MAX)
     }
 
     /// Whether `row` can fill `step` beside the rows chosen before.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 
+use super::super::funnel;
 use super::declared::Declared;
 use super::*;
 
@@ -172,7 +173,7 @@ impl Joint for Case {
     }
 
     fn marked(&self, mark: u32, row: u32, chosen: &[Option<u32>]) -> bool {
-        (sum(self.named[mark as usize], chosen) * 5 + row * 11 + mark) % 3 > 0
+        (sum(self.named[mark as usize], chosen) * 5 + row * 11 + mark) % 4 > 1
     }
 }
 
@@ -229,6 +230,58 @@ fn check_attempts(case: &Case, matcher: &mut Matcher) {
     });
 }
 
+/// The linear way beside the search, in journeys too long for the declared one.
+fn check_long(case: &Case, matcher: &mut Matcher) {
+    case.on(|rows| {
+        let ground = Ground::new(&case.rule, rows, None);
+        let start = case.rule.anchor_first.then(|| ground.anchor());
+        let (mut found, mut expected) = (Found::default(), Found::default());
+        for goal in [Goal::Deepest, Goal::First, Goal::Last] {
+            let ground = Ground { start, ..ground };
+            let any = Search::new(ground, goal).run(&mut expected).expect("few states");
+            let mut take = |one: &Found| found = one.clone();
+            let found_any = match goal {
+                Goal::Deepest => matcher.deepest(rows, None, &mut found),
+                Goal::First => {
+                    matcher.matches(rows, None, Which::First, &mut take).map(|tally| tally.matches > 0)
+                }
+                Goal::Last => {
+                    matcher.matches(rows, None, Which::Last, &mut take).map(|tally| tally.matches > 0)
+                }
+            };
+            assert_eq!(found_any, Ok(any), "{goal:?} of {case:?}");
+            if any {
+                assert_eq!(found, expected, "{goal:?} of {case:?}");
+            }
+        }
+        let mut ranges = Vec::new();
+        entries::entries(ground, |range| ranges.push(range)).expect("few states");
+        let mut all = Vec::new();
+        let linear = matcher.linear.as_mut().expect("linear");
+        linear.read(&ground).expect("few positions");
+        linear.entries(ground, |range| all.push(range));
+        assert_eq!(all, ranges, "{case:?}");
+    });
+}
+
+/// The kernel of plain funnels says the same.
+fn check_funnel(case: &Case, matcher: &mut Matcher) {
+    let edges = case
+        .rule
+        .steps
+        .iter()
+        .skip(1)
+        .map(|step| funnel::Bounds { low: step.edge.low, high: step.edge.high });
+    let rule =
+        funnel::Rule { steps: case.rule.steps.len(), within: case.rule.within, edges: edges.collect() };
+    let mut plain = funnel::Matcher::new(rule);
+    let depth = plain.deepest(&case.times, &case.classes);
+    let mut found = Found::default();
+    case.on(|rows| matcher.deepest(rows, None, &mut found).expect("linear"));
+    assert_eq!(found.rows.iter().map(|place| place.0).collect::<Vec<_>>(), plain.rows, "{case:?}");
+    assert!(depth == 0 || found.depth == depth, "{case:?}");
+}
+
 fn check(bytes: &[u8], kind: Kind, rows_max: u8, checks: &[fn(&Case, &mut Matcher)]) {
     let case = Case::new(bytes, kind, rows_max);
     let mut matcher = Matcher::new(case.rule.clone());
@@ -268,6 +321,26 @@ proptest! {
     #[test]
     fn linear_patterns_in_entries(bytes in bytes()) {
         check(&bytes, Kind::Linear, 7, &[check_attempts]);
+    }
+
+    #[test]
+    fn long_journeys(bytes in prop::collection::vec(any::<u8>(), 400)) {
+        check(&bytes, Kind::Linear, 40, &[check_long]);
+    }
+
+    #[test]
+    fn large_repetitions(bytes in prop::collection::vec(any::<u8>(), 300), min in 1u32..20, more in 0u32..20) {
+        let mut case = Case::new(&bytes, Kind::Linear, 30);
+        let max = min + more;
+        if let Some(step) = case.rule.steps.last_mut() {
+            (step.min, step.max) = (min, Some(if max > 30 { 10_000 } else { max }));
+        }
+        check_long(&case, &mut Matcher::new(case.rule.clone()));
+    }
+
+    #[test]
+    fn plain_patterns_as_funnels(bytes in prop::collection::vec(any::<u8>(), 400)) {
+        check(&bytes, Kind::Plain, 50, &[check_funnel]);
     }
 
     #[test]
