@@ -92,10 +92,11 @@ impl Matcher {
                 }
             }
             Which::Each => {
-                let anchor = sight.ground.start;
-                for row in (0..rows.len()).filter(|&row| anchor.is_none_or(|anchor| anchor == row)) {
-                    sight.ground.start = Some(row);
-                    if sight.ground.rows.class(row) != 0 && sight.find(Goal::First, &mut found)? {
+                let simultaneous = self.rule.simultaneous.is_some();
+                for row in sight.hopes() {
+                    let from = if simultaneous { 0 } else { row };
+                    sight.ground = Ground { start: Some(row), from, ..sight.ground };
+                    if sight.find(Goal::First, &mut found)? {
                         take(&found);
                     }
                 }
@@ -225,6 +226,24 @@ impl<'a> Sight<'a> {
                 None => self.ground.anchor(),
             });
         }
+    }
+
+    /// At least the rows at which a match starts.
+    fn hopes(&mut self) -> Vec<u32> {
+        let ground = self.ground;
+        let rows = ground.from..ground.until;
+        let rows =
+            rows.filter(|&row| ground.start.is_none_or(|start| start == row) && ground.rows.class(row) != 0);
+        let Some(linear) = &mut self.linear else { return rows.collect() };
+        let completions = linear.completions(ground);
+        let hopeful = |&row: &u32| {
+            let end = completions.get(row as usize).copied().filter(|&end| end != u32::MAX);
+            end.is_some_and(|end| {
+                let gap = ground.rows.at(end).saturating_sub(ground.rows.at(row));
+                ground.rule.within.is_none_or(|within| gap <= within)
+            })
+        };
+        rows.filter(hopeful).collect()
     }
 
     fn find(&mut self, goal: Goal, found: &mut Found) -> Result<bool, TooMany> {

@@ -153,6 +153,36 @@ impl Linear {
         true
     }
 
+    /// For every row the earliest row at which a match that starts there can
+    /// complete, WITHIN and absences after repetitions aside; `u32::MAX` for none.
+    pub(super) fn completions(&mut self, ground: Ground<'_>) -> Vec<u32> {
+        let Self { positions, claims, sweep, .. } = self;
+        let view = View { ground, positions, claims };
+        let steps = ground.rule.steps.len();
+        let mut rows = vec![u32::MAX; ground.rows.len() as usize];
+        let is_required = |step: &usize| ground.rule.steps.get(*step).is_some_and(|step| step.min > 0);
+        let Some(step) = (0..steps).rev().find(is_required) else { return rows };
+        let absences = ground.rule.absences_between(step, steps).count();
+        let target = Target { step, next: steps, absences, complete: true };
+        let (reaching, open) = (view.positions.reaching(step), goes_on(&view, target));
+        let end = |row: u32, place: usize| match place == reaching
+            && (open || ends_at(&view, target, place, row))
+        {
+            true => -(row as i32),
+            false => NONE,
+        };
+        let all = Stretch { rows: ground.from..ground.until, places: 0..reaching + 1, weight: 0 };
+        sweep.backwards(&view, all, end, |row, place, value| {
+            if let (Some(position), Some(earliest)) = (view.positions.get(place), rows.get_mut(row as usize))
+                && position.enters
+                && view.starts(position.step, row)
+            {
+                *earliest = (*earliest).min(value.unsigned_abs());
+            }
+        });
+        rows
+    }
+
     /// Hands on the rows of every entry, from left to right.
     pub(super) fn entries(&mut self, ground: Ground<'_>, take: impl FnMut(Range<u32>)) {
         let Self { positions, claims, sweep, live, .. } = self;

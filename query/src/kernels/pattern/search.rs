@@ -148,11 +148,15 @@ impl<'a> Search<'a> {
                         Move::Enter(_) if simultaneous => self.ground.from,
                         _ => state.row + 1,
                     };
+                    let filled = if let Move::Enter(to) = step { to } else { state.step };
                     for row in first..self.ground.until {
-                        self.spend()?;
                         if self.is_late(&state, row) {
                             break;
                         }
+                        if self.ground.rows.class(row) >> filled & 1 == 0 {
+                            continue;
+                        }
+                        self.spend()?;
                         let Some(next) = self.moved(&state, step, row) else { continue };
                         let way = self.link(&next, Some(way));
                         let states = waiting.entry(place(&next)).or_default();

@@ -197,3 +197,61 @@ fn repetitions_take_what_their_bounds_allow() {
     assert_eq!(ends.matches("ABAB", Which::First), [[0, 1, 3]]);
     assert_eq!(ends.matches("ABAB", Which::Last), [[2, 3]]);
 }
+
+#[test]
+fn large_repetitions_do_not_grow_with_their_bounds() {
+    let journey = "A".repeat(300);
+    let all = Pattern::new(vec![repeated("A", 2, Some(10_000))], vec![]);
+    assert_eq!(all.matches(&journey, Which::First), [(0..300).collect::<Vec<u32>>()]);
+    let many = Pattern::new(vec![repeated("A", 10_000, Some(10_000))], vec![]);
+    assert!(many.matches(&journey, Which::First).is_empty());
+    let some = Pattern::new(vec![repeated("A", 100, Some(100))], vec![]);
+    assert_eq!(some.matches(&journey, Which::All).len(), 3);
+}
+
+#[test]
+fn what_would_take_too_long_is_given_up() {
+    struct Never;
+    impl Joint for Never {
+        fn fills(&self, _: usize, _: u32, _: &[Option<u32>]) -> bool {
+            false
+        }
+        fn marked(&self, _: u32, _: u32, _: &[Option<u32>]) -> bool {
+            false
+        }
+    }
+    let (b, letters) = step("A");
+    let joint = Pattern::new(vec![step("A"), (Step { names: 1, ..b }, letters)], vec![]);
+    let give_up = |rows: usize| {
+        joint
+            .on(&"A".repeat(rows), |matcher, rows| matcher.deepest(rows, Some(&Never), &mut Found::default()))
+    };
+    // Every pair of rows is looked at once.
+    assert_eq!(give_up(5793), Ok(true));
+    assert_eq!(give_up(5794), Err(TooMany));
+}
+
+#[test]
+fn an_attempt_says_what_it_waits_for() {
+    let mut ab = Pattern::new(vec![step("A"), joined("B", Edge { high: Some(1500), ..no(0) })], vec!["X"]);
+    ab.rule.within = Some(10_000);
+    let asked = |journey: &str| {
+        ab.on(journey, |matcher, rows| {
+            let found = deepest(matcher, rows);
+            (found.depth, matcher.deadline(rows, &found), matcher.has_ended(rows, None, &found))
+        })
+    };
+    assert_eq!(asked("A"), (1, Some(1500), false));
+    assert_eq!(asked("AA"), (1, Some(2500), false));
+    assert_eq!(asked("AX"), (1, Some(1500), true));
+    assert_eq!(asked("XA"), (1, Some(2500), false));
+    assert_eq!(asked("AB"), (2, None, false));
+    let next = strict(Pattern::new(vec![step("A"), step("B")], vec![]));
+    let ended = |journey: &str| {
+        next.on(journey, |matcher, rows| {
+            let found = deepest(matcher, rows);
+            matcher.has_ended(rows, None, &found)
+        })
+    };
+    assert_eq!((ended("A"), ended("AX"), ended("AXA")), (false, true, false));
+}
