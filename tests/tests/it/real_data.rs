@@ -152,6 +152,14 @@ fn stages_of_a_help_desk() {
         check(&folder, &list, &["n"], &[&[reached]]);
     }
     check(&folder, "AGGREGATE count(*) AS n", &["n"], &[&[21_348]]);
+    let closed = "MATCH (:\"Resolve ticket\") -[NEXT]-> (:Closed) EACH";
+    check(&folder, &format!("{closed} |> AGGREGATE count(*) AS n"), &["n"], &[&[4_558]]);
+    check(
+        &folder,
+        &format!("{closed} |> INTERACTIONS |> AGGREGATE count(*) AS n"),
+        &["n"],
+        &[&[2 * 4_558]],
+    );
 }
 
 #[test]
@@ -162,6 +170,13 @@ fn a_help_desk_by_its_customers() {
         "AGGREGATE count(*) AS n, count(DISTINCT customer) AS customers",
         &["n", "customers"],
         &[&[21_348, 397]],
+    );
+    // One journey a case, whatever customers a case has.
+    check(
+        &folder,
+        "SPLIT BY case |> MATCH (:\"Resolve ticket\") -[NEXT]-> (:Closed) EACH |> AGGREGATE count(*) AS n",
+        &["n"],
+        &[&[4_560]],
     );
 }
 
