@@ -332,8 +332,9 @@ impl<'a> Planner<'a> {
             }
             OpKind::Match(found) => {
                 *ops = rest;
-                let found = MatchOperator::compile(found, op.keyword, inflow, env, &mut self.sink);
-                Some(Box::new(found?))
+                let mut found = MatchOperator::compile(found, op, inflow, env, &mut self.sink)?;
+                self.engine(found.look_up_arrivals(self.snapshot))?;
+                Some(Box::new(found))
             }
             OpKind::Funnel(funnel) => {
                 *ops = rest;

@@ -84,7 +84,7 @@ fn costs(candidates: &RoaringBitmap, snapshot: &Snapshot) -> Costs {
 }
 
 /// The units that hold any of the wanted customers.
-fn units_with(snapshot: &Snapshot, wanted: Option<&RoaringBitmap>) -> Vec<usize> {
+pub(crate) fn units_with(snapshot: &Snapshot, wanted: Option<&RoaringBitmap>) -> Vec<usize> {
     let holds =
         |unit: &Unit| wanted.is_none_or(|wanted| wanted.range_cardinality(unit.first..=unit.last) > 0);
     let units = snapshot.units().iter().enumerate();
@@ -140,7 +140,7 @@ pub(crate) fn candidates_of(
 
 /// The values of a symbol attribute that a predicate accepts, where it is no
 /// more than that. A text that is no symbol of the store is no value of it.
-fn values(predicate: &Typed) -> Option<(AttrId, Vec<u32>)> {
+pub(crate) fn values(predicate: &Typed) -> Option<(AttrId, Vec<u32>)> {
     let (slot, cells): (usize, Vec<&Cell>) = match predicate.shape() {
         Shape::Compare { slot, op: BinaryOp::Eq, constant } => (slot, vec![constant]),
         Shape::InSet { slot, cells } => (slot, cells.iter().collect()),

@@ -13,7 +13,8 @@ use super::pattern::{InSight, PatternPlan, Reading, Variable};
 use crate::diagnostics::Diagnostic;
 use crate::kernels::pattern::{Found, Joint, Matcher, Which};
 use crate::rows::{Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
-use crate::syntax::ast::{self, Span};
+use crate::syntax::ast::{self, Op, Span};
+use crate::syntax::format_operator;
 use crate::value::grouped;
 
 /// MATCH, resolved.
@@ -21,6 +22,8 @@ use crate::value::grouped;
 pub(crate) struct MatchOperator {
     plan: PatternPlan,
     which: Which,
+    /// The pattern and the options as they are written, in canonical form.
+    text: String,
     keyword: Span,
     fields: Vec<Field>,
     schema: RowSchema,
@@ -44,12 +47,12 @@ impl MatchOperator {
     /// Resolves names, labels and options.
     pub(crate) fn compile(
         found: &ast::Match,
-        keyword: Span,
+        op: &Op,
         inflow: Inflow,
         env: &Env,
         sink: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
-        let schema = env.snapshot.schema();
+        let (schema, keyword) = (env.snapshot.schema(), op.keyword);
         let reading = Reading {
             operator: "MATCH",
             keyword,
@@ -71,7 +74,9 @@ impl MatchOperator {
             ast::Which::Each => Which::Each,
         };
         let (fields, columns, attrs) = (Vec::new(), RowSchema::default(), Vec::new());
-        let mut operator = Self { plan, which, keyword, fields, schema: columns, attrs };
+        let text = format_operator(op);
+        let text = text.strip_prefix("MATCH ").unwrap_or(&text).to_owned();
+        let mut operator = Self { plan, which, text, keyword, fields, schema: columns, attrs };
         operator.column("customer".to_owned(), RowType::Customer, Field::Customer, None);
         operator.column("started".to_owned(), RowType::Time, Field::Started, None);
         operator.column("ended".to_owned(), RowType::Time, Field::Ended, None);
@@ -88,6 +93,14 @@ impl MatchOperator {
         self.schema.columns.push(RowColumn { name, ty });
         self.fields.push(field);
         self.attrs.push(attr);
+    }
+
+    /// Looks up in the store what notes on absences need.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn look_up_arrivals(&mut self, snapshot: &Snapshot) -> throughline_engine::Result<()> {
+        self.plan.look_up_arrivals(snapshot)
     }
 
     /// The columns of a variable: its time, then every attribute of interactions.
@@ -184,20 +197,29 @@ impl Operator for MatchOperator {
         Box::new(MatchWorker { operator: self, wanted, matcher: Matcher::new(self.plan.rule.clone()) })
     }
 
-    /// Says how many journeys would have a match if it were later, or if the
-    /// data reached back further.
+    /// Says how many journeys would have a match if it were later or the data
+    /// reached back further, and how many matches claim the absence of what
+    /// may just have stopped arriving.
     fn notes(&self, passed: &Passed) -> Vec<String> {
-        if passed.open == 0 {
-            return Vec::new();
-        }
         let rule = &self.plan.rule;
         let why = match (rule.before.is_empty(), rule.steps.iter().all(|step| step.after.is_empty())) {
             (true, _) => "it is too early to tell that nothing came",
             (false, true) => "the data does not reach back far enough to tell that nothing came before",
             (false, false) => "the data does not reach far enough to tell that nothing came",
         };
-        let (count, are) = (grouped(passed.open), if passed.open == 1 { "match is" } else { "matches are" });
-        vec![format!("{count} {are} not claimed: {why}")]
+        let matches = |count: u64, one: &str, many: &str| match count {
+            0 => None,
+            1 => Some(format!("1 match {one}")),
+            _ => Some(format!("{} matches {many}", grouped(count))),
+        };
+        let open = matches(passed.open, "is", "are").map(|open| format!("{open} not claimed: {why}"));
+        let unheard = matches(passed.unheard, "says", "say").map(|unheard| {
+            let arrivals = self.plan.arrivals_in_words();
+            format!(
+                "{unheard} that nothing came up to a time by which its channel may have stopped: {arrivals}"
+            )
+        });
+        open.into_iter().chain(unheard).collect()
     }
 
     fn explain(&self) -> (&'static str, String) {
@@ -213,7 +235,7 @@ impl Operator for MatchOperator {
             (false, true) => "; a search, because steps may come out of order",
             (false, false) => "",
         };
-        ("MATCH", format!("{}; {which}{way}", self.plan.explain()))
+        ("MATCH", format!("{}; {which}{way}", self.text))
     }
 }
 
@@ -230,7 +252,7 @@ impl Worker for MatchWorker<'_> {
         let with_variables = fields().any(|(_, field)| matches!(field, Field::At(_) | Field::Values(..)));
         let sight = operator.plan.sight(flow, env);
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); operator.fields.len()];
-        let (mut customers, mut members) = (Vec::new(), Vec::new());
+        let (mut customers, mut members, mut early) = (Vec::new(), Vec::new(), 0);
         for journey in 0..flow.block().customers.len() {
             let Some(view) = sight.journey(journey) else { continue };
             let (rows, beside) = (view.rows(), view.beside(env));
@@ -251,6 +273,7 @@ impl Worker for MatchWorker<'_> {
                     }
                 }
                 customers.push(customer);
+                passed.unheard += u64::from(operator.plan.outlasts_arrivals(&view, found));
                 if wanted.members {
                     let places = found.rows.iter().map(|&(row, _)| view.whole_place(row));
                     let mut places: Vec<u32> = places.collect();
@@ -261,8 +284,9 @@ impl Worker for MatchWorker<'_> {
             let tally = matcher
                 .matches(&rows, joint, operator.which, take)
                 .map_err(|_| QueryLimit::PatternStates { span: operator.keyword })?;
-            passed.open += u64::from(tally.early);
+            early += u64::from(tally.early);
         }
+        passed.open += early;
         Ok(Work::Rows(RowBatch {
             len: customers.len(),
             columns,

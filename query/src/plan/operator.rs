@@ -132,6 +132,8 @@ pub(crate) struct Passed {
     pub keyless: u64,
     /// Matches that are not claimed, because it is too early to tell.
     pub open: u64,
+    /// Matches that claim an absence past the last arrival of the channel awaited.
+    pub unheard: u64,
     /// What each stage before the operator left out, by the stage's place.
     stages: Vec<LeftOut>,
 }
@@ -142,6 +144,7 @@ impl Passed {
         self.seen += more.seen;
         self.keyless += more.keyless;
         self.open += more.open;
+        self.unheard += more.unheard;
         more.stages.iter().enumerate().for_each(|(stage, &left)| self.leave_out(stage, left));
     }
 

@@ -9,6 +9,7 @@
 //! InSight::row           the kernel's rows -> rows in hand
 //! ```
 
+mod arrivals;
 mod beside;
 mod names;
 mod resolve;
@@ -27,7 +28,6 @@ use crate::kernels::pattern::Rule;
 use crate::rows::Typed;
 use crate::syntax::ast::{During, Lit, Span};
 
-#[allow(unused_imports, reason = "MATCH and FUNNEL come next")]
 pub(crate) use sight::{InSight, Sight};
 
 /// How an operator reads its pattern.
@@ -80,6 +80,8 @@ pub(crate) struct PatternPlan {
     marks_beside: Vec<Option<Typed>>,
     /// The attributes of each of the rule's keys.
     keys: Vec<Vec<AttrId>>,
+    /// When the channels that absences wait for last arrived, where that was looked up.
+    arrivals: Vec<arrivals::Arrival>,
     /// Whether some step has alternatives: a step's bit is then not its filler's.
     alternatives: bool,
 }

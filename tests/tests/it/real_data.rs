@@ -154,12 +154,7 @@ fn stages_of_a_help_desk() {
     check(&folder, "AGGREGATE count(*) AS n", &["n"], &[&[21_348]]);
     let closed = "MATCH (:\"Resolve ticket\") -[NEXT]-> (:Closed) EACH";
     check(&folder, &format!("{closed} |> AGGREGATE count(*) AS n"), &["n"], &[&[4_558]]);
-    check(
-        &folder,
-        &format!("{closed} |> INTERACTIONS |> AGGREGATE count(*) AS n"),
-        &["n"],
-        &[&[2 * 4_558]],
-    );
+    check(&folder, &format!("{closed} |> INTERACTIONS |> AGGREGATE count(*) AS n"), &["n"], &[&[2 * 4_558]]);
 }
 
 #[test]

@@ -44,6 +44,7 @@ impl PatternPlan {
             marks: Vec::new(),
             marks_beside: Vec::new(),
             keys: Vec::new(),
+            arrivals: Vec::new(),
             alternatives: false,
         }
     }
