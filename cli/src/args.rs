@@ -145,7 +145,8 @@ people (`3d 4h`), times are UTC, and NULL is –.";
 const QUERY_MORE: &str = r"Examples:
   throughline query contacts.db 'CHAINS SAME topic GAP 7d MIN 3 |> ORDER BY contacts DESC |> LIMIT 10'
   throughline query contacts.db 'FUNNEL ON stage: awareness -> consideration -> purchase WITHIN 30d'
-  throughline query contacts.db 'FOR CUSTOMER $who |> INTERACTIONS' --param who=crm:42 --format json";
+  throughline query contacts.db 'FOR CUSTOMER $who |> INTERACTIONS' --param who=crm:42 --format json
+  throughline query contacts.db 'GRAPH BY channel |> WHERE count >= 10' --format dot | dot -Tsvg > channels.svg";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = QUERY_MORE)]
@@ -178,6 +179,10 @@ pub(crate) enum Format {
     Jsonl,
     /// A table for documents
     Markdown,
+    /// The rows of GRAPH, to be drawn by Graphviz
+    Dot,
+    /// The rows of GRAPH, for other tools for graphs
+    Graphml,
 }
 
 const SHELL: &str = "Ask one query after another. A query ends at `;`, on a terminal also at an empty line; `.help` lists \

@@ -109,9 +109,16 @@ pub(crate) fn uses(text: &str, name: &str) -> bool {
 /// Writes an answer to standard output.
 pub(crate) fn show(answer: &Answer, format: Format) -> Outcome<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = match (format, terminal_width()) {
-        (Format::Table, Some(width)) => render::on_terminal(&mut out, answer, width),
-        (_, width) => {
+    let drawn = match format {
+        Format::Dot => Some(answer.to_dot()),
+        Format::Graphml => Some(answer.to_graphml()),
+        _ => None,
+    };
+    let drawn = drawn.transpose().map_err(|error| Failure::said(error.to_string()))?;
+    let written = match (drawn, format, terminal_width()) {
+        (Some(drawn), ..) => out.write_all(drawn.as_bytes()).map(|()| Shown::Whole),
+        (_, Format::Table, Some(width)) => render::on_terminal(&mut out, answer, width),
+        (_, _, width) => {
             render::rows(&mut out, format, answer.columns(), answer.rows(), width).map(|()| Shown::Whole)
         }
     };

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use crate::block::{Block, text_bytes};
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
-use crate::history::{History, Position};
+use crate::history::{FrameHeader, History, Position};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::merge::{Rows, concat_rows, select_customers};
 use crate::model::CustomerOrdinal;
@@ -63,9 +63,7 @@ pub(crate) fn absorb(
         let mut frames = history.frames(state.end, to);
         while let Some(frame) = frames.next()? {
             let what = frame_name(frame.start);
-            if let Some(rows) =
-                take_frame(state, frame.header.kind, frame.header.commit, &frame.body, &what, keys)?
-            {
+            if let Some(rows) = take_frame(state, frame.header, &frame.body, &what, keys)? {
                 state.add_to_tail(rows)?;
             }
             state.commit = frame.header.commit;
@@ -81,9 +79,7 @@ pub(crate) fn absorb(
     let mut end = (state.commit, state.end);
     while let Some(frame) = frames.next()? {
         let what = frame_name(frame.start);
-        if let Some(rows) =
-            take_frame(state, frame.header.kind, frame.header.commit, &frame.body, &what, keys)?
-        {
+        if let Some(rows) = take_frame(state, frame.header, &frame.body, &what, keys)? {
             state.note_present(&rows.customers);
             sorter.push(state, rows)?;
         }
@@ -101,25 +97,28 @@ fn frame_name(start: Position) -> String {
 /// Takes what a frame says into the state; answers its interactions, numbered.
 pub(crate) fn take_frame(
     state: &mut State,
-    kind: u8,
-    commit: u64,
+    header: FrameHeader,
     body: &[u8],
     what: &str,
     keys: Keys,
 ) -> Result<Option<Rows>> {
+    let FrameHeader { commit, recorded, kind, .. } = header;
     match kind & !records::FINAL {
         records::SCHEMA => state.set_schema(records::schema_from(body, what)?),
-        records::SOURCE | records::COMMIT => {}
+        records::SOURCE => {}
+        records::COMMIT => state.recorded.note(commit, recorded, false, &[]),
         records::COHORT => state.set_cohort(cohort_record(body, what)?)?,
         records::INTERACTIONS => {
             let frame = FrameRows::decode(body, what)?;
             state.rows += frame.len() as u64;
+            state.recorded.note(commit, recorded, true, &frame.times);
             remember(state, &frame, DOMAIN_INTERACTIONS, keys)?;
             return state.names.number_rows(frame, commit, what).map(Some);
         }
         records::CUSTOMERS => {
             let frame = FrameRows::decode(body, what)?;
             state.rows += frame.len() as u64;
+            state.recorded.note(commit, recorded, true, &[]);
             remember(state, &frame, DOMAIN_CUSTOMERS, keys)?;
             let rows = state.names.number_rows(frame, commit, what)?;
             state.add_customers(rows)?;

@@ -17,7 +17,7 @@ use crate::head::Head;
 use crate::history::{FrameHeader, History, Position};
 use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
 use crate::manifest::Manifest;
-use crate::model::Identity;
+use crate::model::{Identity, Millis};
 use crate::options::Options;
 use crate::records::{self, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
@@ -75,6 +75,7 @@ impl Ticket {
 struct Written {
     ticket: Arc<Ticket>,
     commit: Commit,
+    recorded: Millis,
     frames: Vec<(u8, Vec<u8>)>,
     keys: Vec<Option<u128>>,
     end: Position,
@@ -145,35 +146,31 @@ impl Writer {
         }
         self.acknowledged = self.history.end();
         for done in written {
-            let commit = done.commit;
+            let (commit, ticket) = (done.commit, Arc::clone(&done.ticket));
             // What is durable is acknowledged. Where it cannot be shown, reopening will show it,
             // and nothing after it is shown before.
             if self.poisoned.is_none()
-                && let Err(error) = self.apply(done.frames, &done.keys, commit.number, done.end)
+                && let Err(error) = self.apply(done)
             {
                 self.poisoned = Some(format!("commit {} is durable but not shown: {error}", commit.number));
             }
-            *done.ticket.answer.lock() = Some(Ok(commit));
+            *ticket.answer.lock() = Some(Ok(commit));
         }
         self.poisoned.is_none()
     }
 
-    fn apply(
-        &mut self,
-        frames: Vec<(u8, Vec<u8>)>,
-        keys: &[Option<u128>],
-        commit: u64,
-        end: Position,
-    ) -> Result<()> {
-        self.state.remember(keys)?;
-        for (kind, body) in frames {
+    fn apply(&mut self, done: Written) -> Result<()> {
+        self.state.remember(&done.keys)?;
+        let commit = done.commit.number;
+        for (kind, body) in done.frames {
             let what = "a record just written";
-            if let Some(rows) = take_frame(&mut self.state, kind, commit, &body, what, Keys::Known)? {
+            let header = FrameHeader { commit, recorded: done.recorded, kind, rows: 0 };
+            if let Some(rows) = take_frame(&mut self.state, header, &body, what, Keys::Known)? {
                 self.state.add_to_tail(rows)?;
             }
         }
         self.state.commit = commit;
-        self.state.end = end;
+        self.state.end = done.end;
         Ok(())
     }
 
@@ -211,6 +208,7 @@ impl Writer {
                     return Ok(Some(Written {
                         ticket: Ticket::append(Vec::new()),
                         commit: Commit { number: self.last_commit, added, duplicates },
+                        recorded: self.options.clock.now(),
                         frames,
                         keys: Vec::new(),
                         end: self.history.end(),
@@ -224,7 +222,7 @@ impl Writer {
             }
         }
         check_frames(&frames)?;
-        let recorded = now_ms();
+        let recorded = self.options.clock.now();
         for (kind, body) in &frames {
             let rows = if kind & !FINAL == records::INTERACTIONS { rows } else { 0 };
             let header = FrameHeader { commit: number, recorded, kind: *kind, rows };
@@ -242,6 +240,7 @@ impl Writer {
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),
             commit: Commit { number, added, duplicates },
+            recorded,
             frames,
             keys,
             end: self.history.end(),
@@ -293,7 +292,7 @@ impl Writer {
                 }
             }
         }
-        let latest = now_ms().saturating_add(self.options.horizon_ms);
+        let latest = self.options.clock.now().saturating_add(self.options.horizon_ms);
         let mut batch = Batch::new(&declared);
         for (place, interaction) in interactions.iter().enumerate() {
             let at = |error| at(place, error);
@@ -420,11 +419,4 @@ fn open_chunks(disk: &Arc<dyn Disk>, options: &Options, folder: &str) -> Result<
 
 pub(crate) fn graph_folder(graph: u64) -> String {
     format!("graph-{graph}")
-}
-
-/// Milliseconds since 1970 UTC, by the system's clock.
-pub(crate) fn now_ms() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

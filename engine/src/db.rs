@@ -11,7 +11,7 @@ use crate::absorb::{Keys, SCRATCH, absorb};
 use crate::batch::Interaction;
 pub use crate::check::CheckReport;
 pub use crate::commit::Commit;
-use crate::commit::{Ticket, Writer, load_graph, now_ms, rebuilt};
+use crate::commit::{Ticket, Writer, load_graph, rebuilt};
 use crate::disk::{Disk, How, Lock, OsDisk};
 use crate::error::{Error, Result};
 use crate::head::{HEAD, Head};
@@ -117,7 +117,7 @@ impl Db {
 
     /// The times that are taken now: 1900 to the horizon.
     pub fn time_bounds(&self) -> RangeInclusive<Millis> {
-        TIME_MIN_MS..=now_ms().saturating_add(self.options.horizon_ms)
+        TIME_MIN_MS..=self.options.clock.now().saturating_add(self.options.horizon_ms)
     }
 
     /// The options it was opened with.
@@ -390,6 +390,8 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
     Ok(end)
 }
 
+#[cfg(test)]
+mod as_of_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 use crate::absorb::{Keys, absorb};
 use crate::batch::{Batch, check_time};
 use crate::block::Block;
-use crate::commit::{Writer, check_frames, now_ms};
+use crate::commit::{Writer, check_frames};
 use crate::dedupe::{Occurrences, Spill};
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
@@ -145,7 +145,8 @@ impl<'db> Import<'db> {
         if batch.is_empty() {
             return Ok(0);
         }
-        let latest = now_ms().saturating_add(self.writer.options.horizon_ms);
+        let options = &self.writer.options;
+        let latest = options.clock.now().saturating_add(options.horizon_ms);
         for &time in &batch.times {
             check_time(time, latest)?;
         }
@@ -212,7 +213,8 @@ impl<'db> Import<'db> {
     }
 
     fn write(&mut self, kind: u8, rows: u32, body: &[u8]) -> Result<()> {
-        let header = FrameHeader { commit: self.commit, recorded: now_ms(), kind, rows };
+        let header =
+            FrameHeader { commit: self.commit, recorded: self.writer.options.clock.now(), kind, rows };
         self.writer.history.append(header, body).map(drop).inspect_err(|error| {
             self.writer.poisoned = Some(error.to_string());
         })

@@ -30,6 +30,7 @@ pub mod history;
 mod batch;
 mod cache;
 mod chunks;
+mod clock;
 mod dedupe;
 mod digest;
 mod head;
@@ -37,6 +38,7 @@ mod manifest;
 mod names;
 mod options;
 mod order;
+mod recorded;
 mod records;
 mod span;
 
@@ -53,6 +55,7 @@ mod snapshot;
 
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;
+pub use clock::Clock;
 pub use column::Column;
 pub use db::{CheckReport, Commit, Db, Info, Options};
 pub use error::{Error, Result};

@@ -11,12 +11,13 @@ use crate::chunks::{Blob, ChunkRef, Chunks};
 use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
 use crate::history::Position;
+use crate::recorded::RecordedPage;
 use crate::records;
 use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +89,8 @@ pub(crate) struct Manifest {
     pub interactions: u64,
     /// Rows in the history that this covers, customers' included.
     pub rows: u64,
+    /// When commits were recorded.
+    pub recorded: Vec<RecordedPage>,
     /// Customers with an interaction, a roaring bitmap in its portable format.
     pub present: Blob,
     pub ranges: Vec<Range>,
@@ -120,6 +123,7 @@ impl Manifest {
             schema: Schema::new(),
             interactions: 0,
             rows: 0,
+            recorded: Vec::new(),
             present: Blob::default(),
             ranges: Vec::new(),
             symbols: Vec::new(),
@@ -178,6 +182,9 @@ impl Manifest {
             out.extend(&page.blob.pages);
         }
         out.extend(&self.present.pages);
+        for page in &self.recorded {
+            out.extend(&page.blob.pages);
+        }
         for run in &self.digests {
             out.extend(&run.pages);
         }

@@ -1,5 +1,7 @@
 //! How a store is opened.
 
+use crate::clock::Clock;
+
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -16,6 +18,8 @@ pub struct Options {
     /// Interactions kept in memory before they are sealed into the graph; more at once are
     /// sorted outside memory. Default `limits::TAIL_INTERACTIONS_MAX`.
     pub tail_interactions: usize,
+    /// What commits are stamped with, and now is. Default the system's clock.
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -26,6 +30,7 @@ impl Default for Options {
             memory_bytes: 512 << 20,
             horizon_ms: crate::limits::HORIZON_MS_DEFAULT,
             tail_interactions: crate::limits::TAIL_INTERACTIONS_MAX,
+            clock: Clock::system(),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::model::{CustomerOrdinal, Identity, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
 use crate::order::merge_blocks;
+use crate::recorded::Log;
 use crate::schema::{AttrId, Schema, Subject};
 use crate::span::{Wanted, read_range, stored_bytes};
 use crate::state::State;
@@ -49,6 +50,16 @@ pub struct Snapshot {
     units: Arc<[Unit]>,
     commit: u64,
     interactions: u64,
+    recorded: Log,
+    /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
+    as_of: Option<AsOf>,
+}
+
+/// What had been recorded by an earlier commit.
+#[derive(Clone, Copy, Debug)]
+struct AsOf {
+    commit: u64,
+    span: Option<(Millis, Millis)>,
 }
 
 /// The snapshot that readers get: the last commit's.
@@ -84,7 +95,41 @@ impl Snapshot {
             units: units(&state.version.manifest.ranges, &state.tail),
             commit: state.commit,
             interactions: state.interactions(),
+            recorded: state.recorded.clone(),
+            as_of: None,
         }
+    }
+
+    /// The store as it was known at an instant: only what commits had recorded
+    /// at or before it, interactions and customers' attributes alike. An
+    /// import is recorded when it commits, all at once. Names are those of
+    /// today: attributes, values, identities and cohorts.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] as [`Snapshot::read`].
+    pub fn as_of(&self, at: Millis) -> Result<Self> {
+        let recorded = self.recorded.as_of(&self.version.chunks, at)?;
+        if recorded.is_some_and(|recorded| self.recorded.ends_with(&recorded)) {
+            return Ok(self.clone());
+        }
+        // What is seen through an earlier instant stays hidden.
+        let commit = recorded.map_or(0, |recorded| recorded.commit);
+        if self.as_of.is_some_and(|known| known.commit <= commit) {
+            return Ok(self.clone());
+        }
+        let span = recorded.and_then(|recorded| recorded.span());
+        let interactions = recorded.map_or(0, |recorded| recorded.interactions);
+        Ok(Self { commit, interactions, as_of: Some(AsOf { commit, span }), ..self.clone() })
+    }
+
+    /// Whether it hides what was recorded later; see [`Snapshot::as_of`].
+    pub fn hides_later(&self) -> bool {
+        self.as_of.is_some()
+    }
+
+    /// When the first commit that holds rows was recorded.
+    pub fn first_recorded(&self) -> Option<Millis> {
+        self.recorded.first()
     }
 
     /// The attributes.
@@ -102,12 +147,12 @@ impl Snapshot {
         self.interactions
     }
 
-    /// Customers with at least one interaction.
+    /// Customers with at least one interaction, hidden ones included.
     pub fn customers(&self) -> u64 {
         self.present.len()
     }
 
-    /// The customers with at least one interaction.
+    /// The customers with at least one interaction, hidden ones included.
     pub fn present(&self) -> &RoaringBitmap {
         &self.present
     }
@@ -119,6 +164,9 @@ impl Snapshot {
 
     /// Time of the first and the last interaction.
     pub fn time_span(&self) -> Option<(Millis, Millis)> {
+        if let Some(as_of) = self.as_of {
+            return as_of.span;
+        }
         let first = self.units.iter().map(|unit| unit.time_min).min()?;
         let last = self.units.iter().map(|unit| unit.time_max).max()?;
         Some((first, last))
@@ -129,7 +177,8 @@ impl Snapshot {
         self.names.symbols.get(&attr).cloned().unwrap_or_default()
     }
 
-    /// The spans of customers to read, ascending.
+    /// The spans of customers to read, ascending; their counts and times speak
+    /// of hidden interactions too.
     pub fn units(&self) -> &[Unit] {
         &self.units
     }
@@ -155,6 +204,12 @@ impl Snapshot {
         let mut wanted = wanted.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
+        let asked = wanted.clone();
+        if self.as_of.is_some()
+            && let Err(place) = wanted.binary_search(&AttrId::COMMIT)
+        {
+            wanted.insert(place, AttrId::COMMIT);
+        }
         let number = span.start() / RANGE_CUSTOMERS;
         let nothing = Range::default();
         let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
@@ -174,7 +229,10 @@ impl Snapshot {
                 merge_blocks(&self.names, &parts, Some(&mut || self.parts(range, &tail, &span, Wanted::All)))?
             }
         };
-        block.columns.retain(|(attr, _)| wanted.binary_search(attr).is_ok());
+        if let Some(as_of) = self.as_of {
+            block = recorded_by(block, as_of.commit);
+        }
+        block.columns.retain(|(attr, _)| asked.binary_search(attr).is_ok());
         Ok(block)
     }
 
@@ -205,7 +263,8 @@ impl Snapshot {
     }
 
     /// Exactly the customers with at least `n` (1, 2 or 3) interactions whose
-    /// `attr` (a symbol attribute) is `symbol`.
+    /// `attr` (a symbol attribute) is `symbol`; hidden interactions count too,
+    /// so it is more than they where the snapshot hides any.
     ///
     /// # Errors
     /// [`Error::Damaged`] as [`Snapshot::read`]; [`Error::Invalid`] for another `n`.
@@ -298,9 +357,10 @@ impl Snapshot {
         // For each ordinal the row that decides, if any.
         let len = block.customers.last().map_or(0, |&last| last as usize + 1);
         let mut rows: Vec<Option<usize>> = vec![None; len];
+        let known = |row: usize| self.as_of.is_none_or(|as_of| commit_of(block, row) <= as_of.commit);
         for (place, &customer) in block.customers.iter().enumerate() {
             if let Some(row) = rows.get_mut(customer as usize) {
-                *row = block.journey(place).rev().find(|&row| !column.is_null(row));
+                *row = block.journey(place).rev().find(|&row| !column.is_null(row) && known(row));
             }
         }
         fn pick<T: Copy + Default>(rows: &[Option<usize>], values: &[T]) -> Vec<T> {
@@ -337,6 +397,53 @@ impl Snapshot {
             .get(unit)
             .ok_or_else(|| Error::invalid(format!("there is no unit {unit} in this snapshot")))
     }
+}
+
+/// The commit that recorded a row of a block that has the column.
+fn commit_of(block: &Block, row: usize) -> u64 {
+    match block.column(AttrId::COMMIT) {
+        Some(Column::Int { values, .. }) => values.get(row).copied().unwrap_or_default() as u64,
+        _ => 0,
+    }
+}
+
+/// The rows that `commit` and those before it recorded; customers without one
+/// are left out. Dictionaries stay whole.
+fn recorded_by(block: Block, commit: u64) -> Block {
+    let mask: Vec<bool> = match block.column(AttrId::COMMIT) {
+        Some(Column::Int { values, .. }) => values.iter().map(|&of| of as u64 <= commit).collect(),
+        _ => return block,
+    };
+    if !mask.contains(&false) {
+        return block;
+    }
+    let mut out = Block { offsets: vec![0], ..Block::default() };
+    let mut rows = 0;
+    for (place, &customer) in block.customers.iter().enumerate() {
+        let own = mask.get(block.journey(place)).unwrap_or_default();
+        let seen = own.iter().filter(|seen| **seen).count() as u32;
+        if seen > 0 {
+            rows += seen;
+            out.customers.push(customer);
+            out.offsets.push(rows);
+        }
+    }
+    fn part<T>(values: Vec<T>, mask: &[bool]) -> Vec<T> {
+        values.into_iter().zip(mask).filter(|(_, seen)| **seen).map(|(value, _)| value).collect()
+    }
+    let column = |column: Column| match column {
+        Column::Symbol { codes, dictionary } => Column::Symbol { codes: part(codes, &mask), dictionary },
+        Column::Str { codes, dictionary } => Column::Str { codes: part(codes, &mask), dictionary },
+        Column::Int { values, valid } => {
+            Column::Int { values: part(values, &mask), valid: valid.map(|valid| part(valid, &mask)) }
+        }
+        Column::Float { values, valid } => {
+            Column::Float { values: part(values, &mask), valid: valid.map(|valid| part(valid, &mask)) }
+        }
+    };
+    out.times = part(block.times, &mask);
+    out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
+    out
 }
 
 fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {

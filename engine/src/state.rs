@@ -18,6 +18,7 @@ use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, StringPage, Vers
 use crate::merge::{Rows, select_customers};
 use crate::names::{Names, Symbols};
 use crate::order::{merge_blocks, sort};
+use crate::recorded::Log;
 use crate::records::{self, CohortRecord, FrameRows};
 use crate::schema::Role;
 use crate::seal::{Amount, NewRows, install, write_segment};
@@ -115,6 +116,8 @@ pub(crate) struct State {
     pub commit: u64,
     /// Rows in the history that this state reflects, customers' included.
     pub rows: u64,
+    /// When commits were recorded.
+    pub recorded: Log,
     /// Where the history ends that this state reflects.
     pub end: Position,
     next_chunk: u64,
@@ -167,6 +170,7 @@ impl State {
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
             rows: manifest.rows,
+            recorded: Log::load(&manifest.recorded),
             end: manifest.covered,
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
@@ -429,6 +433,7 @@ impl State {
             (Some(block), _) => Some(write_segment(&mut out, block)?),
             (None, _) => None,
         };
+        manifest.recorded = self.recorded.seal(&mut out, &chunks)?;
         manifest.commit = self.commit;
         manifest.rows = self.rows;
         manifest.covered = self.end;
@@ -451,6 +456,7 @@ impl State {
 
         self.next_chunk = manifest.next_chunk;
         self.tail.clear();
+        self.recorded = Log::load(&manifest.recorded);
         self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
         self.version = Version::new(manifest, chunks);
         old.superseded(&self.version, dropped);

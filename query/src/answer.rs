@@ -13,8 +13,10 @@ use crate::value::Value;
 
 pub use crate::rows::env::QueryLimit;
 pub use crate::rows::{RowColumn, RowSchema, RowType};
+pub use drawing::DrawingError;
 pub use row::RowError;
 
+mod drawing;
 mod row;
 
 /// The answer to a query.

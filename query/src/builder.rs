@@ -27,7 +27,7 @@ use throughline_engine::Db;
 pub use self::customers::{
     CustomerPredicate, IntoCustomerPredicate, behind, customer, has, has_at_least, has_no, in_cohort,
 };
-pub use self::options::{At, Chains, Funnel, Match};
+pub use self::options::{At, Chains, Funnel, Graph, Match, Paths};
 pub use self::steps::{Step, Steps, absent, any_step, either, step};
 pub use self::values::{
     IntoColumn, IntoOperand, IntoPredicate, Length, Value, attr, avg, call, count, count_distinct, count_of,
@@ -37,10 +37,10 @@ use crate::answer::Answer;
 use crate::diagnostics::Diagnostic;
 use crate::error::QueryError;
 use crate::run::{QueryOptions, execute_with};
+pub use crate::syntax::ast::{Clock, Outcome, Part};
 use crate::syntax::ast::{
     During, Lit, Literal, Name, Op, OpKind, OrderItem, Query, SelectItem, Span, Statement,
 };
-pub use crate::syntax::ast::{Outcome, Part};
 use crate::syntax::parse;
 use crate::value::Params;
 
@@ -178,9 +178,9 @@ impl<'db> Journeys<'db> {
         self.rows(OpKind::Interactions)
     }
 
-    /// `CHAINS`: a row for each chain of repeat contacts.
+    /// `CHAINS`: a row for each chain of repeat contacts; CLOCK is dropped.
     pub fn chains(self, chains: Chains) -> RowsQuery<'db> {
-        self.rows(OpKind::Chains(chains.0))
+        self.rows(OpKind::Chains(crate::syntax::ast::Chains { clock: None, ..chains.0 }))
     }
 
     /// `FCR`: the same rows, of any length, with `fcr`; MIN and WITHIN are dropped.
@@ -199,6 +199,17 @@ impl<'db> Journeys<'db> {
     pub fn matching(mut self, found: Match) -> RowsQuery<'db> {
         self.pipe.push_or_note(found.done().map(|m| OpKind::Match(Box::new(m))));
         RowsQuery { pipe: self.pipe }
+    }
+
+    /// `PATHS`: a row for each path.
+    pub fn paths(mut self, paths: Paths) -> RowsQuery<'db> {
+        self.pipe.push_or_note(paths.done().map(|paths| OpKind::Paths(Box::new(paths))));
+        RowsQuery { pipe: self.pipe }
+    }
+
+    /// `GRAPH`: a row for each edge, or for what is computed on them.
+    pub fn graph(self, graph: Graph) -> RowsQuery<'db> {
+        self.rows(OpKind::Graph(graph.0))
     }
 
     /// `MAP BY attr, …`: a row for each cell.

@@ -56,6 +56,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E499", "a query that cannot be planned"),
     ("W501", "a value that never occurs"),
     ("W502", "an identity that nobody goes by"),
+    ("W503", "AS OF a time by which nothing had been recorded"),
 ];
 
 /// How bad it is.

@@ -5,6 +5,7 @@ use throughline_engine::{AttrId, Snapshot};
 
 use crate::answer::Answer;
 use crate::error::QueryError;
+use crate::plan::as_of::AsOf;
 use crate::plan::compile::{Phase, Plan, Stage, Then};
 use crate::plan::index::{Choice, choose};
 use crate::rows::{Cost, RowColumn, RowSchema, RowType};
@@ -14,8 +15,12 @@ use crate::value::{Value, grouped};
 /// The plan as rows: step, detail, customers (an estimate from above, where the index has one).
 pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<Answer, QueryError> {
     let mut lines = Vec::new();
+    let Plan { phases, as_of } = plan;
+    let as_of = as_of.as_ref();
+    let snapshot = as_of.map_or(snapshot, |as_of| &as_of.snapshot);
+    lines.extend(as_of.map(|as_of| vec!["AS OF".into(), recorded(as_of).into(), Value::Null]));
     let (mut whole, mut first) = (true, true);
-    for phase in &mut plan.phases {
+    for phase in phases {
         // What the index knows exactly; queries inside predicates are not run.
         phase.prepare(snapshot, whole, &mut |_| Ok(None))?;
         whole = !matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
@@ -65,6 +70,9 @@ impl PhaseCost {
     }
 }
 
+/// Columns of the rows of PROFILE.
+const COLUMNS: usize = 10;
+
 /// What PROFILE gathers while a query runs.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
@@ -82,6 +90,14 @@ impl Profile {
     /// It is over.
     pub(crate) fn leave(&mut self) {
         self.level = self.level.saturating_sub(1);
+    }
+
+    /// Notes what the phases that follow see.
+    pub(crate) fn as_of(&mut self, as_of: &AsOf) {
+        let step = format!("{}AS OF", "FOR IN: ".repeat(self.level));
+        let mut line = vec![step.into(), recorded(as_of).into()];
+        line.resize(COLUMNS, Value::Null);
+        self.lines.push(line);
     }
 
     /// Notes a phase that has run, of whose units so many were read.
@@ -142,6 +158,12 @@ impl Profile {
         ];
         Answer::new(RowSchema { columns }, self.lines)
     }
+}
+
+/// What AS OF leaves to be seen.
+pub(crate) fn recorded(as_of: &AsOf) -> String {
+    let interactions = grouped(as_of.snapshot.interactions());
+    format!("{}: {interactions} interactions had been recorded", crate::time::format_instant(as_of.at))
 }
 
 /// A step of a plan, in words.

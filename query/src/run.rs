@@ -171,9 +171,10 @@ impl Run<'_> {
         plan: &mut Plan,
         mut profile: Option<&mut Profile>,
     ) -> Result<Answer, QueryError> {
+        let (snapshot, phases) = seen(snapshot, plan, profile.as_deref_mut());
         let mut base = Base::All;
         let mut notes = Vec::new();
-        for phase in &mut plan.phases {
+        for phase in phases {
             let batch = self.phase(snapshot, phase, &base, &mut notes, profile.as_deref_mut())?;
             match &phase.then {
                 Then::Answer => {
@@ -202,8 +203,9 @@ impl Run<'_> {
         plan: &mut Plan,
         mut profile: Option<&mut Profile>,
     ) -> Result<RoaringBitmap, QueryError> {
+        let (snapshot, phases) = seen(snapshot, plan, profile.as_deref_mut());
         let mut base = Base::All;
-        for phase in &mut plan.phases {
+        for phase in phases {
             let batch = self.phase(snapshot, phase, &base, &mut Vec::new(), profile.as_deref_mut())?;
             if phase.then == Then::Customers {
                 return Ok(behind(&batch));
@@ -296,6 +298,10 @@ impl Run<'_> {
                     Done::Part(part) => {
                         if let Some(total) = &mut total {
                             total.add(part);
+                            if let Err(limit) = total.hold(&env) {
+                                failure = Some(self.limit(limit));
+                                return false;
+                            }
                         }
                     }
                 }
@@ -316,6 +322,7 @@ impl Run<'_> {
             if let (Some(cost), Some(began)) = (&mut cost, began) {
                 cost.operator.add(&cost_of(&batch, began));
             }
+            notes.extend(env.take_notes());
             let mut partial = phase.tail.start();
             let mut meter = Meter::new(cost.as_mut().map(|cost| &mut cost.rows));
             phase.tail.push(&mut partial, batch, &env, &mut meter).map_err(|limit| self.limit(limit))?;
@@ -399,6 +406,23 @@ fn cost_of(batch: &RowBatch, began: Instant) -> Cost {
 const TAKE_OUT_BELOW_ONE_IN: usize = 2;
 
 /// The journeys of a unit that a phase begins with, and how many interactions were decoded for them.
+/// What a plan sees of the store, and its phases.
+fn seen<'a>(
+    snapshot: &'a Snapshot,
+    plan: &'a mut Plan,
+    profile: Option<&mut Profile>,
+) -> (&'a Snapshot, &'a mut [Phase]) {
+    match &plan.as_of {
+        None => (snapshot, &mut plan.phases),
+        Some(as_of) => {
+            if let Some(profile) = profile {
+                profile.as_of(as_of);
+            }
+            (&as_of.snapshot, &mut plan.phases)
+        }
+    }
+}
+
 fn flow_of(
     snapshot: &Snapshot,
     unit: usize,

@@ -20,6 +20,7 @@ use std::path::Path;
 use throughline::engine::{AttrType, Batch, Db, Identity, Subject, ValueRef};
 use throughline::{Params, Value};
 
+use crate::store::Store;
 use crate::table::Table;
 
 const SECTIONS: [&str; 9] =
@@ -94,16 +95,45 @@ impl Case {
         self.get("params").map(|body| body.lines().map(line).collect()).unwrap_or_default()
     }
 
-    /// Imports the data and the customers into a store.
+    /// Imports the customers and the data into a store. Rows with a column
+    /// `recorded` are recorded then: one import for each of its times, the
+    /// earliest first.
     ///
     /// # Panics
     /// Where the data is not as described in [`load`].
-    pub fn load(&self, db: &Db) {
-        if let Some(customers) = self.get("customers") {
-            load(db, &Table::from_csv(customers), Subject::Customer);
+    pub fn load(&self, store: &Store) {
+        let customers = self.get("customers").map(|body| (body, Subject::Customer));
+        let data = (self.get("data").expect("a case has data"), Subject::Interaction);
+        let mut imports: BTreeMap<i64, Vec<(Table, Subject)>> = BTreeMap::new();
+        for (body, subject) in customers.into_iter().chain([data]) {
+            for (recorded, table) in by_recording(Table::from_csv(body)) {
+                imports.entry(recorded).or_default().push((table, subject));
+            }
         }
-        load(db, &Table::from_csv(self.get("data").expect("a case has data")), Subject::Interaction);
+        for (recorded, tables) in imports {
+            store.set_clock(recorded);
+            tables.iter().for_each(|(table, subject)| load(store.db(), table, *subject));
+        }
+        store.set_clock(0);
     }
+}
+
+/// The rows of each `recorded` time; all of them under 0 where there is no such column.
+fn by_recording(table: Table) -> BTreeMap<i64, Table> {
+    let Some(column) = table.columns.iter().position(|name| name == "recorded") else {
+        return BTreeMap::from([(0, table)]);
+    };
+    let mut parts: BTreeMap<i64, Table> = BTreeMap::new();
+    for mut row in table.rows {
+        let recorded = instant(&row.remove(column));
+        let part = parts.entry(recorded).or_insert_with(|| {
+            let mut columns = table.columns.clone();
+            columns.remove(column);
+            Table { columns, rows: Vec::new() }
+        });
+        part.rows.push(row);
+    }
+    parts
 }
 
 /// Imports a table: `customer`, `at` (not for customers) and attributes, whose

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -9,7 +10,8 @@ use throughline::Db;
 use throughline::engine::disk::{Disk, OsDisk};
 use throughline::engine::disk_sim::SimDisk;
 use throughline::engine::{
-    self, AttrType, Batch, Error, Identity, ImportReport, Interaction, Result, Subject, ValueRef,
+    self, AttrType, Batch, Clock, Error, Identity, ImportReport, Interaction, Options, Result, Subject,
+    ValueRef,
 };
 
 use crate::ledger::options;
@@ -20,6 +22,8 @@ use crate::reference::{Event, Val};
 pub struct Store {
     db: Option<Db>,
     place: Place,
+    /// What its clock shows; 0 where that is the system's.
+    hands: Arc<AtomicI64>,
 }
 
 /// Where a store lies.
@@ -52,7 +56,7 @@ impl Store {
     }
 
     fn at(place: Place) -> Self {
-        let mut store = Self { db: None, place };
+        let mut store = Self { db: None, place, hands: Arc::default() };
         store.reopen();
         store
     }
@@ -72,6 +76,20 @@ impl Store {
         self.db.as_ref().expect("is open")
     }
 
+    /// Sets its clock, by which commits are recorded, to an instant; it stays there.
+    pub fn set_clock(&self, at: i64) {
+        self.hands.store(at, Ordering::Relaxed);
+    }
+
+    fn options(&self) -> Options {
+        let (hands, system) = (Arc::clone(&self.hands), Clock::system());
+        let clock = Clock::of(move || match hands.load(Ordering::Relaxed) {
+            0 => system.now(),
+            at => at,
+        });
+        Options { clock, ..options() }
+    }
+
     /// Closes the store, as a process does that ends, and opens it again.
     ///
     /// # Panics
@@ -79,8 +97,8 @@ impl Store {
     pub fn reopen(&mut self) {
         self.db = None;
         let opened = match &self.place {
-            Place::Memory(disk) => engine::Db::open_on(Arc::new(disk.clone()), options()),
-            Place::Folder(folder) => open_patiently(folder.path()),
+            Place::Memory(disk) => engine::Db::open_on(Arc::new(disk.clone()), self.options()),
+            Place::Folder(folder) => open_patiently_with(folder.path(), &self.options()),
         };
         self.db = Some(opened.expect("the store opens").into());
     }
@@ -111,13 +129,17 @@ impl Store {
 /// # Errors
 /// As [`engine::Db::open_with`].
 pub fn open_patiently(folder: &Path) -> Result<engine::Db> {
+    open_patiently_with(folder, &options())
+}
+
+fn open_patiently_with(folder: &Path, options: &Options) -> Result<engine::Db> {
     for _ in 0..100 {
-        match engine::Db::open_with(folder, options()) {
+        match engine::Db::open_with(folder, options.clone()) {
             Err(Error::Locked { .. }) => std::thread::sleep(Duration::from_millis(20)),
             opened => return opened,
         }
     }
-    engine::Db::open_with(folder, options())
+    engine::Db::open_with(folder, options.clone())
 }
 
 /// An event as an application appends it.

@@ -72,7 +72,8 @@ pub(crate) fn some_columns<'a>(answer: &'a Answer, places: &[usize]) -> (Vec<&'a
     (places.iter().filter_map(column).collect(), answer.rows().iter().map(cells).collect())
 }
 
-/// Writes rows whose columns have these names.
+/// Writes rows whose columns have these names; as a table what is asked for as
+/// a graph and is no answer of a query.
 pub(crate) fn named_rows(
     out: &mut dyn Write,
     format: Format,
@@ -81,7 +82,7 @@ pub(crate) fn named_rows(
     width: Width,
 ) -> io::Result<()> {
     match format {
-        Format::Table => table(out, names, rows, width),
+        Format::Table | Format::Dot | Format::Graphml => table(out, names, rows, width),
         Format::Csv => csv::csv(out, names, rows),
         Format::Json => json::array(out, names, rows),
         Format::Jsonl => json::lines(out, names, rows),

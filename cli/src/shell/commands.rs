@@ -19,7 +19,7 @@ const HELP: &str = "\
 .schema                       attributes, their types and roles
 .journey ID                   one customer's journey: .journey crm:42
 .import FILE                  import a file (throughline import --help tells of headers)
-.mode FORMAT                  table, csv, json, jsonl or markdown
+.mode FORMAT                  table, csv, json, jsonl or markdown; dot or graphml for rows of GRAPH
 .param set NAME VALUE         the value of $NAME in queries
 .param list, .param clear
 .timer on|off                 say how long each query took
@@ -76,7 +76,7 @@ impl Shell {
     }
 
     fn mode(&mut self, name: &str) -> Outcome<()> {
-        let known = ["table", "csv", "json", "jsonl", "markdown"];
+        let known = ["table", "csv", "json", "jsonl", "markdown", "dot", "graphml"];
         if name.is_empty() {
             return Err(usage(&format!(".mode FORMAT, where FORMAT is one of {}", known.join(", "))));
         }
@@ -127,7 +127,10 @@ impl Shell {
                 "no customer goes by `{id}`; an identity is written namespace:key, and `{id}` alone is id:{id}"
             )));
         }
-        if self.format == Format::Table { show_journey(&answer) } else { show(&answer, self.format) }
+        match self.format {
+            Format::Table | Format::Dot | Format::Graphml => show_journey(&answer),
+            format => show(&answer, format),
+        }
     }
 
     fn import(&self, file: &str) -> Outcome<()> {

@@ -143,3 +143,76 @@ fn explaining_is_an_answer_in_every_format() {
         assert!(ran.out.contains("CHAINS"), "{format}: {}", ran.out);
     }
 }
+
+/// The graph of the contacts by kind, as the two formats of graphs.
+#[test]
+fn graphs_are_drawn() {
+    let desk = Desk::new();
+    desk.file(
+        "ways.csv",
+        "customer,ts,event\n\
+         1,2026-01-05T09:00:00Z,call\n1,2026-01-05T11:00:00Z,\"a \"\"chat\"\" & <b>\"\n2,2026-01-06T09:00:00Z,call\n",
+    );
+    desk.run(&["import", "kinds.db", "ways.csv"]).answer();
+    check(
+        &desk,
+        "GRAPH BY kind",
+        "dot",
+        r#"digraph "directly follows" {
+  n0 [label="START", shape=circle];
+  n1 [label="a \"chat\" &amp; <b>", shape=box];
+  n2 [label="call", shape=box];
+  n3 [label="END", shape=doublecircle];
+  n0 -> n2 [label="2"];
+  n1 -> n3 [label="1"];
+  n2 -> n3 [label="1"];
+  n2 -> n1 [label="1\nmedian 2h"];
+}
+"#,
+    );
+    check(
+        &desk,
+        "GRAPH BY kind |> WHERE to <> 'END' AND from <> 'START'",
+        "graphml",
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+  <key id="nk0" for="node" attr.name="type" attr.type="string"/>
+  <key id="nk1" for="node" attr.name="name" attr.type="string"/>
+  <key id="ek0" for="edge" attr.name="count" attr.type="long"/>
+  <key id="ek1" for="edge" attr.name="customers" attr.type="long"/>
+  <key id="ek2" for="edge" attr.name="gap_median_ms" attr.type="long"/>
+  <key id="ek3" for="edge" attr.name="gap_p95_ms" attr.type="long"/>
+  <graph edgedefault="directed">
+    <node id="n0">
+      <data key="nk0">value</data>
+      <data key="nk1">a &quot;chat&quot; &amp; &lt;b&gt;</data>
+    </node>
+    <node id="n1">
+      <data key="nk0">value</data>
+      <data key="nk1">call</data>
+    </node>
+    <edge id="e0" source="n1" target="n0">
+      <data key="ek0">1</data>
+      <data key="ek1">1</data>
+      <data key="ek2">7200000</data>
+      <data key="ek3">7200000</data>
+    </edge>
+  </graph>
+</graphml>
+"#,
+    );
+    let hops = "GRAPH BY kind CHEAPEST 'call' TO 'a \"chat\" & <b>' |> SELECT from, to, count";
+    let ran = desk.run(&["query", "kinds.db", hops, "--format", "dot"]).answer();
+    assert!(ran.out.contains("n1 -> n0 [label=\"1\"]"), "{}", ran.out);
+}
+
+#[test]
+fn what_is_no_graph_is_not_drawn() {
+    let desk = desk();
+    for format in ["dot", "graphml"] {
+        for query in ["INTERACTIONS", "GRAPH BY kind LOOPS", "GRAPH BY kind |> SELECT from, to"] {
+            let ran = desk.run(&["query", "kinds.db", query, "--format", format]);
+            ran.refused(1, &["only edges are drawn as a graph", "write for example `GRAPH BY channel`"]);
+        }
+    }
+}

@@ -102,3 +102,16 @@ fn info_and_schema_follow_the_mode() {
     assert_eq!(lines.next().expect("info")["interactions"], 5);
     assert_eq!(lines.next().expect("schema")[0]["attribute"], "channel");
 }
+
+#[test]
+fn graphs_are_drawn_in_the_shell() {
+    let desk = Desk::with_contacts();
+    let ran = desk.pipe(&["shell", "contacts.db"], ".mode dot\nGRAPH BY channel;\n.schema\n").answer();
+    assert!(ran.out.starts_with("digraph \"directly follows\" {\n"), "{}", ran.out);
+    // What is no answer of a query stays a table.
+    assert!(ran.out.contains("attribute"), "{}", ran.out);
+    let ran = desk.pipe(&["shell", "contacts.db"], ".mode graphml\nINTERACTIONS;\nGRAPH BY channel;\n");
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("only edges are drawn as a graph"), "{}", ran.err);
+    assert!(ran.out.ends_with("</graphml>\n"), "{}", ran.out);
+}

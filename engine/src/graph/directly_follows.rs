@@ -1,7 +1,8 @@
 //! The directly-follows graph: which value comes after which, over all journeys.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+mod builder;
+mod cheapest;
+mod edge_rows;
 
 use petgraph::algo::dominators::simple_fast;
 use petgraph::algo::kosaraju_scc;
@@ -9,14 +10,17 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use roaring::RoaringBitmap;
 
-use super::drawing::{Datum, Drawing, Drawn};
-use super::wording::gap;
+use self::edge_rows::{drawn_edge, drawn_place};
+use super::drawing::{Datum, Drawing};
 use crate::Snapshot;
 use crate::column::Column;
 use crate::error::{Error, Result};
-use crate::model::{CustomerOrdinal, Millis};
-use crate::names::Symbols;
+use crate::model::Millis;
 use crate::schema::{AttrId, AttrType, Subject};
+
+pub use builder::FollowsBuilder;
+pub use cheapest::Hop;
+pub use edge_rows::{EdgeRow, edges_to_dot, edges_to_graphml};
 
 /// Most distinct edges of a directly-follows graph; more is no longer a map.
 pub const FOLLOWS_EDGES_MAX: usize = 1 << 20;
@@ -54,8 +58,8 @@ pub struct FollowsNode {
     pub customers: RoaringBitmap,
 }
 
-/// The gaps along an edge, exactly. A median would need every gap at hand and
-/// so grow with the data; the total gives the mean.
+/// The gaps along an edge, exactly; the total gives the mean. A median needs
+/// every gap at hand and so grows with the data: see [`GapQuantiles`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gaps {
     /// Their sum in ms.
@@ -64,6 +68,16 @@ pub struct Gaps {
     pub min_ms: Millis,
     /// The longest in ms.
     pub max_ms: Millis,
+}
+
+/// Quantiles of the gaps along an edge, where they were kept
+/// ([`FollowsBuilder::keeping_gaps`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapQuantiles {
+    /// The median in ms.
+    pub median_ms: Millis,
+    /// The 95th percentile in ms.
+    pub p95_ms: Millis,
 }
 
 /// One value directly after another.
@@ -75,6 +89,19 @@ pub struct FollowsEdge {
     pub customers: RoaringBitmap,
     /// After how long; `None` for edges from START and to END, which take no time.
     pub gaps: Option<Gaps>,
+    /// Quantiles of the same, where they were kept.
+    pub quantiles: Option<GapQuantiles>,
+}
+
+/// Values that lead back to each other, and what goes round among them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FollowsLoop<'g> {
+    /// The values, ascending.
+    pub values: Vec<&'g str>,
+    /// How often one of them came directly after one of them.
+    pub occurrences: u64,
+    /// Whom that happened to.
+    pub customers: RoaringBitmap,
 }
 
 impl FollowsEdge {
@@ -130,140 +157,6 @@ pub fn directly_follows(snapshot: &Snapshot, attr: AttrId) -> Result<DirectlyFol
     Ok(builder.finish(&attribute.name, &snapshot.symbols(attr)))
 }
 
-/// A symbol, or either end of a journey: START as what comes before, END as
-/// what comes after. No symbol has this number.
-const OUTSIDE: u32 = u32::MAX;
-
-#[derive(Debug)]
-struct Sum<T> {
-    count: u64,
-    customers: RoaringBitmap,
-    /// Who was added last: a bitmap need not be asked again.
-    last: Option<CustomerOrdinal>,
-    more: T,
-}
-
-impl<T> Sum<T> {
-    fn new(more: T) -> Self {
-        Self { count: 0, customers: RoaringBitmap::new(), last: None, more }
-    }
-
-    fn add(&mut self, customer: CustomerOrdinal) {
-        self.count += 1;
-        if self.last != Some(customer) {
-            self.customers.insert(customer);
-            self.last = Some(customer);
-        }
-    }
-}
-
-/// Adds up journeys to a directly-follows graph, for callers that choose the
-/// journeys themselves. Any order of journeys gives the same graph.
-#[derive(Debug)]
-pub struct FollowsBuilder {
-    nodes: HashMap<u32, Sum<()>>,
-    journeys: Sum<()>,
-    edges: HashMap<(u32, u32), Sum<Option<Gaps>>>,
-    edges_max: usize,
-}
-
-impl Default for FollowsBuilder {
-    fn default() -> Self {
-        Self {
-            nodes: HashMap::new(),
-            journeys: Sum::new(()),
-            edges: HashMap::new(),
-            edges_max: FOLLOWS_EDGES_MAX,
-        }
-    }
-}
-
-impl FollowsBuilder {
-    /// Adds one journey: symbols and times in total order. One without a
-    /// symbol adds nothing.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] past [`FOLLOWS_EDGES_MAX`] distinct edges.
-    pub fn add(
-        &mut self,
-        customer: CustomerOrdinal,
-        steps: impl IntoIterator<Item = (u32, Millis)>,
-    ) -> Result<()> {
-        let mut last: Option<(u32, Millis)> = None;
-        for (symbol, time) in steps {
-            self.nodes.entry(symbol).or_insert_with(|| Sum::new(())).add(customer);
-            match last {
-                Some((before, at)) => self.follow(customer, before, symbol, Some(time.saturating_sub(at)))?,
-                None => self.follow(customer, OUTSIDE, symbol, None)?,
-            }
-            last = Some((symbol, time));
-        }
-        if let Some((symbol, _)) = last {
-            self.follow(customer, symbol, OUTSIDE, None)?;
-            self.journeys.add(customer);
-        }
-        Ok(())
-    }
-
-    fn follow(&mut self, customer: CustomerOrdinal, from: u32, to: u32, gap: Option<Millis>) -> Result<()> {
-        let edges = self.edges.len();
-        let sum = match self.edges.entry((from, to)) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(_) if edges >= self.edges_max => {
-                return Err(Error::Limit {
-                    what: "distinct edges of a directly-follows graph",
-                    value: edges as u64 + 1,
-                    limit: self.edges_max as u64,
-                });
-            }
-            Entry::Vacant(entry) => entry.insert(Sum::new(None)),
-        };
-        sum.add(customer);
-        if let Some(gap) = gap {
-            let gaps = sum.more.get_or_insert(Gaps { total_ms: 0, min_ms: gap, max_ms: gap });
-            gaps.total_ms += i128::from(gap);
-            gaps.min_ms = gaps.min_ms.min(gap);
-            gaps.max_ms = gaps.max_ms.max(gap);
-        }
-        Ok(())
-    }
-
-    /// The graph of what was added; `symbols` is the dictionary of the
-    /// attribute called `attribute`.
-    pub fn finish(self, attribute: &str, symbols: &Symbols) -> DirectlyFollows {
-        let mut values: Vec<(u32, Sum<()>)> = self.nodes.into_iter().collect();
-        values.sort_unstable_by(|(a, _), (b, _)| symbols.get(*a).cmp(symbols.get(*b)).then(a.cmp(b)));
-        let mut graph = DiGraph::with_capacity(values.len() + 2, self.edges.len());
-        let journeys = |place| FollowsNode {
-            place,
-            occurrences: self.journeys.count,
-            customers: self.journeys.customers.clone(),
-        };
-        let start = graph.add_node(journeys(Place::Start));
-        let mut places: HashMap<u32, NodeIndex> = HashMap::with_capacity(values.len());
-        for (symbol, sum) in values {
-            let place = Place::Value(symbols.get(symbol).to_owned());
-            let node = FollowsNode { place, occurrences: sum.count, customers: sum.customers };
-            places.insert(symbol, graph.add_node(node));
-        }
-        let end = graph.add_node(journeys(Place::End));
-        let mut edges: Vec<(NodeIndex, NodeIndex, FollowsEdge)> = self
-            .edges
-            .into_iter()
-            .map(|((from, to), sum)| {
-                let edge = FollowsEdge { count: sum.count, customers: sum.customers, gaps: sum.more };
-                let from = places.get(&from).copied().unwrap_or(start);
-                (from, places.get(&to).copied().unwrap_or(end), edge)
-            })
-            .collect();
-        edges.sort_unstable_by_key(|(from, to, _)| (*from, *to));
-        for (from, to, edge) in edges {
-            graph.add_edge(from, to, edge);
-        }
-        DirectlyFollows { attribute: attribute.to_owned(), graph }
-    }
-}
-
 impl DirectlyFollows {
     /// The graph itself, for petgraph's algorithms.
     pub fn graph(&self) -> &DiGraph<FollowsNode, FollowsEdge> {
@@ -281,26 +174,52 @@ impl DirectlyFollows {
         self.graph.edge_weight(edge)
     }
 
+    /// Every edge with its ends, ascending by them.
+    pub fn edges(&self) -> impl Iterator<Item = (&Place, &Place, &FollowsEdge)> {
+        let place = |node| self.graph.node_weight(node).map(|node| &node.place);
+        self.graph
+            .edge_references()
+            .filter_map(move |edge| Some((place(edge.source())?, place(edge.target())?, edge.weight())))
+    }
+
+    /// What there is of a value, where any interaction has it.
+    pub fn node(&self, value: &str) -> Option<&FollowsNode> {
+        self.graph.node_weight(self.find(value)?)
+    }
+
     /// The loops: each set of values that lead back to each other, and each
-    /// value that follows itself. Values ascend, and sets by their first.
+    /// value that follows itself. Values ascend, and loops by their first.
     ///
     /// These are the strongly connected components with a cycle, by Kosaraju's
     /// algorithm: petgraph's of Tarjan recurses once a node, and a deep graph
     /// would take the stack.
-    pub fn loops(&self) -> Vec<Vec<&str>> {
-        let mut loops: Vec<Vec<&str>> = kosaraju_scc(&self.graph)
-            .into_iter()
-            .filter(|nodes| match nodes.as_slice() {
-                [alone] => self.graph.find_edge(*alone, *alone).is_some(),
-                _ => true,
-            })
-            .map(|mut nodes| {
-                // Nodes ascend as their values do.
-                nodes.sort_unstable();
-                nodes.into_iter().filter_map(|node| self.value(node)).collect()
-            })
-            .collect();
-        loops.sort_unstable();
+    pub fn loops(&self) -> Vec<FollowsLoop<'_>> {
+        let mut component: Vec<usize> = vec![0; self.graph.node_count()];
+        let mut loops = Vec::new();
+        for (number, mut nodes) in kosaraju_scc(&self.graph).into_iter().enumerate() {
+            // Nodes ascend as their values do.
+            nodes.sort_unstable();
+            for node in &nodes {
+                if let Some(of) = component.get_mut(node.index()) {
+                    *of = number;
+                }
+            }
+            let values = nodes.into_iter().filter_map(|node| self.value(node)).collect();
+            loops.push(FollowsLoop { values, occurrences: 0, customers: RoaringBitmap::new() });
+        }
+        for edge in self.graph.edge_references() {
+            let of = |node: NodeIndex| component.get(node.index()).copied();
+            if let (Some(from), Some(to)) = (of(edge.source()), of(edge.target()))
+                && from == to
+                && let Some(inside) = loops.get_mut(from)
+            {
+                inside.occurrences += edge.weight().count;
+                inside.customers |= &edge.weight().customers;
+            }
+        }
+        // A value alone that never follows itself goes round nowhere.
+        loops.retain(|found| found.occurrences > 0);
+        loops.sort_unstable_by(|a, b| a.values.cmp(&b.values));
         loops
     }
 
@@ -334,46 +253,25 @@ impl DirectlyFollows {
 
     /// The graph as GraphML. Nodes carry `type` (`start`, `value`, `end`),
     /// `name`, `occurrences` and `customers`; edges carry `count`, `customers`,
-    /// and, between values, `gap_mean_ms`, `gap_min_ms` and `gap_max_ms`.
+    /// and, between values, `gap_mean_ms`, `gap_min_ms` and `gap_max_ms`, and
+    /// `gap_median_ms` and `gap_p95_ms` where gaps were kept.
     pub fn to_graphml(&self) -> String {
         self.drawing().graphml()
     }
 
     fn drawing(&self) -> Drawing {
         let node = |node: &FollowsNode| {
-            let (ty, style) = match node.place {
-                Place::Start => ("start", "shape=circle"),
-                Place::Value(_) => ("value", "shape=box"),
-                Place::End => ("end", "shape=doublecircle"),
-            };
-            let label = node.place.label();
-            Drawn {
-                label: format!("{label}\n{} ({} customers)", node.occurrences, node.customers.len()),
-                style,
-                data: vec![
-                    ("type".into(), Datum::Text(ty.into())),
-                    ("name".into(), Datum::Text(label.into())),
-                    ("occurrences".into(), Datum::count(node.occurrences)),
-                    ("customers".into(), Datum::count(node.customers.len())),
-                ],
-            }
+            let mut drawn = drawn_place(&node.place);
+            drawn.label.push_str(&format!("\n{} ({} customers)", node.occurrences, node.customers.len()));
+            drawn.data.extend([
+                ("occurrences".into(), Datum::count(node.occurrences)),
+                ("customers".into(), Datum::count(node.customers.len())),
+            ]);
+            drawn
         };
         let edge = |edge: &FollowsEdge| {
-            let mut drawn = Drawn {
-                label: edge.count.to_string(),
-                style: "",
-                data: vec![
-                    ("count".into(), Datum::count(edge.count)),
-                    ("customers".into(), Datum::count(edge.customers.len())),
-                ],
-            };
-            if let (Some(gaps), Some(mean)) = (edge.gaps, edge.mean_gap_ms()) {
-                drawn.label.push_str(&format!("\nmean {}", gap(mean as Millis)));
-                drawn.data.push(("gap_mean_ms".into(), Datum::Double(mean)));
-                drawn.data.push(("gap_min_ms".into(), Datum::Long(gaps.min_ms)));
-                drawn.data.push(("gap_max_ms".into(), Datum::Long(gaps.max_ms)));
-            }
-            drawn
+            let (median, p95) = edge.quantiles.map(|q| (q.median_ms, q.p95_ms)).unzip();
+            drawn_edge(edge.count, Some(edge.customers.len()), edge.gaps.zip(edge.mean_gap_ms()), median, p95)
         };
         Drawing {
             nodes: self.graph.node_weights().map(node).collect(),

@@ -1,10 +1,10 @@
-//! CHAINS, FUNNEL and MATCH with their options.
+//! CHAINS, FUNNEL, MATCH, PATHS and GRAPH with their options.
 
-use super::steps::Steps;
+use super::steps::{Step, Steps};
 use super::values::Length;
 use super::{names, text, whole};
 use crate::diagnostics::Diagnostic;
-use crate::syntax::ast::{self, Breakdown, Count, During, Name, Period, Span, Which};
+use crate::syntax::ast::{self, Breakdown, Count, During, GraphCompute, Name, PathEnds, Period, Span, Which};
 
 /// `CHAINS` and `FCR`.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,12 @@ impl Chains {
     /// `WITHIN d`: the longest time from first to last contact.
     pub fn within(mut self, longest: Length) -> Self {
         self.0.within = Some(longest.lit());
+        self
+    }
+
+    /// `CLOCK …`, of [`Journeys::fcr`](super::Journeys::fcr) alone.
+    pub fn clock(mut self, clock: ast::Clock) -> Self {
+        self.0.clock = Some((clock, Span::default()));
         self
     }
 
@@ -201,5 +207,96 @@ impl Match {
         let Self { mut found, steps } = self;
         found.pattern = steps.done()?;
         Ok(found)
+    }
+}
+
+/// `PATHS`
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Paths {
+    ends: Result<PathEnds, Vec<Diagnostic>>,
+    depth: Option<u32>,
+    by: Option<Name>,
+    collapse: bool,
+    top: Option<u32>,
+}
+
+impl Paths {
+    fn of(ends: Result<PathEnds, Vec<Diagnostic>>) -> Self {
+        Self { ends, depth: None, by: None, collapse: false, top: None }
+    }
+
+    /// `FROM (step)`: from its first occurrence on.
+    pub fn from(step: Step) -> Self {
+        Self::of(step.done().map(PathEnds::From))
+    }
+
+    /// `TO (step)`: up to its last occurrence.
+    pub fn to(step: Step) -> Self {
+        Self::of(step.done().map(PathEnds::To))
+    }
+
+    /// `BETWEEN (from) AND (to)`
+    pub fn between(from: Step, to: Step) -> Self {
+        Self::of(from.done().and_then(|from| Ok(PathEnds::Between(from, to.done()?))))
+    }
+
+    /// `DEPTH n`: the most nodes of a path.
+    pub fn depth(mut self, nodes: u32) -> Self {
+        self.depth = Some(nodes);
+        self
+    }
+
+    /// `BY attr`: its values are the nodes, in place of kinds.
+    pub fn by(mut self, attr: impl Into<String>) -> Self {
+        self.by = Some(Name::new(attr));
+        self
+    }
+
+    /// `COLLAPSE`: equal nodes one after another are one.
+    pub fn collapse(mut self) -> Self {
+        self.collapse = true;
+        self
+    }
+
+    /// `TOP n`: the most frequent paths, and one row for the others.
+    pub fn top(mut self, paths: u32) -> Self {
+        self.top = Some(paths);
+        self
+    }
+
+    pub(super) fn done(self) -> Result<ast::Paths, Vec<Diagnostic>> {
+        let Self { ends, depth, by, collapse, top } = self;
+        Ok(ast::Paths { between: ends?, depth: depth.map(whole), by, collapse, top: top.map(whole) })
+    }
+}
+
+/// `GRAPH`
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Graph(pub(super) ast::Graph);
+
+impl Graph {
+    /// `GRAPH BY attr`: its values are the nodes.
+    pub fn by(attr: impl Into<String>) -> Self {
+        Self(ast::Graph { by: Name::new(attr), compute: GraphCompute::Edges })
+    }
+
+    /// `LOOPS`: the sets of values that lead back to each other.
+    pub fn loops(mut self) -> Self {
+        self.0.compute = GraphCompute::Loops;
+        self
+    }
+
+    /// `CHEAPEST 'from' TO 'to'`: the way of least total median time.
+    pub fn cheapest(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.0.compute = GraphCompute::Cheapest(text(from), text(to));
+        self
+    }
+
+    /// `DOMINATORS OF 'value'`: what every way to it passes.
+    pub fn dominators_of(mut self, value: impl Into<String>) -> Self {
+        self.0.compute = GraphCompute::Dominators(text(value));
+        self
     }
 }

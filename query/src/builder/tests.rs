@@ -184,7 +184,27 @@ fn a_long_chain_of_calls_stays_shallow() {
 }
 
 #[test]
+fn paths_and_graphs() {
+    let paths =
+        Paths::from(step("complaint").with("channel", "twitter")).depth(4).by("channel").collapse().top(10);
+    check(
+        Journeys::detached().paths(paths).limit(3).statement(),
+        "PATHS FROM (:complaint {channel: 'twitter'}) DEPTH 4 BY channel COLLAPSE TOP 10 |> LIMIT 3",
+    );
+    check(Journeys::detached().paths(Paths::to(step("call"))).statement(), "PATHS TO (:call)");
+    let between = Paths::between(step("a"), step("b").when("score < 3"));
+    check(Journeys::detached().paths(between).statement(), "PATHS BETWEEN (:a) AND (:b WHERE score < 3)");
+    let check_graph = |graph: Graph, text: &str| check(Journeys::detached().graph(graph).statement(), text);
+    check_graph(Graph::by("channel"), "GRAPH BY channel");
+    check_graph(Graph::by("kind").loops(), "GRAPH BY kind LOOPS");
+    check_graph(Graph::by("kind").cheapest("a", "b"), "GRAPH BY kind CHEAPEST 'a' TO 'b'");
+    check_graph(Graph::by("kind").dominators_of("x"), "GRAPH BY kind DOMINATORS OF 'x'");
+    let wrong = Journeys::detached().paths(Paths::to(step("a").when("score <"))).statement();
+    assert!(wrong.is_err());
+}
+
+#[test]
 fn a_query_without_a_database_says_so() {
-    let error = Journeys::detached().customers().run();
+    let error = Journeys::detached().interactions().run();
     assert!(error.expect_err("no database").to_string().contains("E416"));
 }

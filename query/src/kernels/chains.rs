@@ -28,6 +28,10 @@ pub(crate) struct Contacts<'a> {
     pub visible: Option<&'a [bool]>,
     /// Which customers FOR has left; `None` for all.
     pub alive: Option<&'a [bool]>,
+    /// Which rows are marked resolved, where the gap is counted from the last
+    /// of them in the chain (while there is none, from the contact before);
+    /// `None`: always from the contact before.
+    pub resolved: Option<&'a [bool]>,
 }
 
 /// One chain, by places in the block.
@@ -80,7 +84,10 @@ struct Run {
     contacts: u32,
     first: u32,
     last: u32,
+    /// What the gap is counted from.
     at: i64,
+    /// Whether that is a contact marked resolved.
+    resolved: bool,
     /// Place among the chains found, once it is long enough.
     chain: u32,
 }
@@ -88,10 +95,11 @@ struct Run {
 /// Finds all chains. One pass over the rows with a table from key to its
 /// present run, stamped with the customer so that it is never cleared.
 pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Found {
-    let mut found = if members || rule.within.is_some() {
-        runs::<true>(rule, contacts)
-    } else {
-        runs::<false>(rule, contacts)
+    let mut found = match (members || rule.within.is_some(), contacts.resolved.is_some()) {
+        (true, false) => runs::<true, false>(rule, contacts),
+        (false, false) => runs::<false, false>(rule, contacts),
+        (true, true) => runs::<true, true>(rule, contacts),
+        (false, true) => runs::<false, true>(rule, contacts),
     };
     if let Some(within) = rule.within {
         split(rule, within, contacts.times, &mut found);
@@ -106,12 +114,12 @@ pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Fou
     found
 }
 
-fn runs<const LINKS: bool>(rule: &Rule, contacts: &Contacts<'_>) -> Found {
+fn runs<const LINKS: bool, const CLOCK: bool>(rule: &Rule, contacts: &Contacts<'_>) -> Found {
     let mut found = Found::default();
     if LINKS {
         found.links = vec![0; contacts.times.len()];
     }
-    let empty = Run { customer: 0, contacts: 0, first: 0, last: 0, at: 0, chain: 0 };
+    let empty = Run { customer: 0, contacts: 0, first: 0, last: 0, at: 0, resolved: false, chain: 0 };
     let mut table = vec![empty; contacts.key_bound.max(1) as usize];
     let min = rule.min.max(1);
     for (customer, bounds) in contacts.offsets.windows(2).enumerate() {
@@ -122,7 +130,8 @@ fn runs<const LINKS: bool>(rule: &Rule, contacts: &Contacts<'_>) -> Found {
         let rows = start as usize..end as usize;
         let Some(times) = contacts.times.get(rows.clone()) else { continue };
         let keys = contacts.keys.map(|keys| keys.get(rows.clone()).unwrap_or_default());
-        let visible = contacts.visible.map(|visible| visible.get(rows).unwrap_or_default());
+        let visible = contacts.visible.map(|visible| visible.get(rows.clone()).unwrap_or_default());
+        let marks = contacts.resolved.and_then(|resolved| resolved.get(rows)).unwrap_or_default();
         let stamp = customer as u32 + 1;
         for (place, &at) in times.iter().enumerate() {
             if visible.is_some_and(|visible| !visible.get(place).copied().unwrap_or(false)) {
@@ -147,7 +156,15 @@ fn runs<const LINKS: bool>(rule: &Rule, contacts: &Contacts<'_>) -> Found {
             } else {
                 *run = Run { customer: stamp, contacts: 1, first: row, chain: 0, ..empty };
             }
-            run.at = at;
+            if CLOCK {
+                let resolved = marks.get(place).copied().unwrap_or(false);
+                if resolved || !run.resolved {
+                    run.at = at;
+                }
+                run.resolved |= resolved;
+            } else {
+                run.at = at;
+            }
             run.last = row;
             if run.contacts == min {
                 run.chain = found.chains.len() as u32;
@@ -226,8 +243,14 @@ mod tests {
                 while first < mine.len() {
                     // The longest chain that begins here.
                     let mut last = first;
+                    let clock = |last: usize| {
+                        let marked = |place: &usize| {
+                            contacts.resolved.is_some_and(|marks| marks[mine[*place] as usize])
+                        };
+                        at((first..=last).rev().find(marked).unwrap_or(last))
+                    };
                     while last + 1 < mine.len()
-                        && at(last + 1) - at(last) <= rule.gap
+                        && at(last + 1) - clock(last) <= rule.gap
                         && rule.within.is_none_or(|within| at(last + 1) - at(first) <= within)
                     {
                         last += 1;
@@ -270,6 +293,7 @@ mod tests {
             key_bound: 3,
             visible: None,
             alive: None,
+            resolved: None,
         };
         let found: Vec<Vec<u32>> = fast(&rule, &contacts).into_iter().map(|(_, _, rows)| rows).collect();
         assert_eq!(found, expected, "{rule:?} over {times:?}");
@@ -291,6 +315,30 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_may_run_from_the_last_resolution() {
+        let check = |resolved: &[bool], expected: &[(u32, u32)]| {
+            let times: Vec<i64> = [0, 5, 7, 12, 13].iter().map(|day| day * DAY).collect();
+            let contacts = Contacts {
+                offsets: &[0, 5],
+                times: &times,
+                keys: None,
+                key_bound: 1,
+                visible: None,
+                alive: None,
+                resolved: Some(resolved),
+            };
+            let rule = Rule { gap: 6 * DAY, min: 1, within: None, started: None };
+            let found = chains(&rule, &contacts, true);
+            let found: Vec<_> = found.chains.iter().map(|chain| (chain.first, chain.last)).collect();
+            assert_eq!(found, expected, "{resolved:?}");
+        };
+        check(&[false; 5], &[(0, 4)]);
+        check(&[true, false, false, false, false], &[(0, 1), (2, 4)]);
+        check(&[true, true, false, false, false], &[(0, 2), (3, 4)]);
+        check(&[false, false, true, false, false], &[(0, 4)]);
+    }
+
+    #[test]
     fn contacts_without_a_key_are_counted() {
         let contacts = Contacts {
             offsets: &[0, 2, 4],
@@ -299,6 +347,7 @@ mod tests {
             key_bound: 2,
             visible: Some(&[true, true, false, true]),
             alive: None,
+            resolved: None,
         };
         let rule = Rule { gap: 5, min: 1, within: None, started: None };
         let found = chains(&rule, &contacts, false);
@@ -309,16 +358,18 @@ mod tests {
         #[test]
         fn as_the_slow_way(
             journeys in prop::collection::vec(
-                (any::<bool>(), prop::collection::vec((0i64..6, 0u32..4, prop::bool::weighted(0.8)), 0..14)), 0..5),
+                (any::<bool>(), prop::collection::vec((0i64..6, 0u32..4, prop::bool::weighted(0.8), any::<bool>()), 0..14)), 0..5),
             gap in 0i64..8, min in 1u32..4,
             within in prop::option::of(0i64..12),
             started in prop::option::of((0i64..20, 0i64..20)),
-            keyed in any::<bool>(), filtered in any::<bool>(),
+            keyed in any::<bool>(), filtered in any::<bool>(), clocked in any::<bool>(),
         ) {
             let (mut offsets, mut times, mut keys, mut visible, mut alive) = (vec![0], vec![], vec![], vec![], vec![]);
+            let mut resolved = vec![];
             for (living, rows) in &journeys {
                 let mut at = 0;
-                for &(pause, key, shown) in rows {
+                for &(pause, key, shown, marked) in rows {
+                    resolved.push(marked);
                     at += pause;
                     times.push(at);
                     keys.push(key);
@@ -330,8 +381,11 @@ mod tests {
             let contacts = Contacts {
                 offsets: &offsets, times: &times, keys: keyed.then_some(&keys[..]), key_bound: 4,
                 visible: filtered.then_some(&visible[..]), alive: filtered.then_some(&alive[..]),
+                resolved: clocked.then_some(&resolved[..]),
             };
             let contacts = if keyed { contacts } else { Contacts { key_bound: 1, ..contacts } };
+            // FCR takes neither MIN nor WITHIN.
+            let (min, within) = if clocked { (1, None) } else { (min, within) };
             let rule = Rule { gap, min, within, started };
             prop_assert_eq!(fast(&rule, &contacts), slow(&rule, &contacts));
         }

@@ -4,4 +4,5 @@
 pub(crate) mod chains;
 pub(crate) mod funnel;
 pub(crate) mod keys;
+pub(crate) mod paths;
 pub(crate) mod pattern;

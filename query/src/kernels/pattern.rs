@@ -144,16 +144,12 @@ impl Matcher {
         if found.complete {
             return None;
         }
+        let awaited = self.awaited(found);
         let by_window = self.rule.within.map(|within| first.saturating_add(within));
-        let by_next = match self.awaited(found) {
-            Awaited::Absence(absence) => Some(last.saturating_add(absence.within)),
-            Awaited::Step(step) => step.edge.high.map(|high| last.saturating_add(high)),
-            Awaited::Nothing => None,
-        };
-        match (by_window, by_next) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let by_absence = awaited.absence.map(|absence| last.saturating_add(absence.within));
+        let high = awaited.step.and_then(|step| self.rule.steps.get(step)?.edge.high);
+        let by_edge = high.map(|high| last.saturating_add(high));
+        by_window.into_iter().chain(by_absence).chain(by_edge).min()
     }
 
     /// Whether something in the journey in hand has ended an attempt that is
@@ -161,38 +157,35 @@ impl Matcher {
     /// anything at all where that must follow directly, or what had to be absent.
     pub(crate) fn has_ended(&self, rows: &Rows<'_>, joint: Option<&dyn Joint>, found: &Found) -> bool {
         let Some(&(last, _)) = found.rows.last() else { return false };
-        if found.complete || self.rule.any_order {
+        if found.complete {
             return false;
         }
-        match self.awaited(found) {
-            Awaited::Absence(_) => !found.pending,
-            Awaited::Nothing => false,
-            Awaited::Step(step) if step.edge.next => last + 1 < rows.len(),
-            Awaited::Step(_) => {
-                let mut chosen = vec![None; self.rule.steps.len()];
-                for &(row, step) in &found.rows {
-                    if let Some(place) = chosen.get_mut(step as usize) {
-                        *place = Some(row);
-                    }
-                }
-                let next = self.rule.required_from(found.depth).unwrap_or(found.depth);
-                Ground::new(&self.rule, rows, joint).barred(next, last, rows.len(), &chosen)
+        let awaited = self.awaited(found);
+        if awaited.absence.is_some() && !found.pending {
+            return true;
+        }
+        let Some(next) = awaited.step else { return false };
+        if self.rule.steps.get(next).is_some_and(|step| step.edge.next) {
+            return last + 1 < rows.len();
+        }
+        let mut chosen = vec![None; self.rule.steps.len()];
+        for &(row, step) in &found.rows {
+            if let Some(place) = chosen.get_mut(step as usize) {
+                *place = Some(row);
             }
         }
+        Ground::new(&self.rule, rows, joint).barred(next, last, rows.len(), &chosen)
     }
 
     /// What an attempt that is not complete waits for next.
     fn awaited(&self, found: &Found) -> Awaited<'_> {
         if self.rule.any_order {
-            return Awaited::Nothing;
+            return Awaited { absence: None, step: None };
         }
         let required = found.depth.saturating_sub(1);
-        let next = self.rule.required_from(found.depth);
-        let to = next.unwrap_or(self.rule.steps.len());
-        match self.rule.absences_between(required, to).nth(found.absences) {
-            Some(absence) => Awaited::Absence(absence),
-            None => next.and_then(|next| self.rule.steps.get(next)).map_or(Awaited::Nothing, Awaited::Step),
-        }
+        let step = self.rule.required_from(found.depth);
+        let to = step.unwrap_or(self.rule.steps.len());
+        Awaited { absence: self.rule.absences_between(required, to).nth(found.absences), step }
     }
 }
 
@@ -259,10 +252,11 @@ impl<'a> Sight<'a> {
 }
 
 /// What comes next in an attempt.
-enum Awaited<'a> {
-    Absence(&'a Absence),
-    Step(&'a Step),
-    Nothing,
+struct Awaited<'a> {
+    /// What must not come, where that is the next thing to be told.
+    absence: Option<&'a Absence>,
+    /// The next required step.
+    step: Option<usize>,
 }
 
 #[cfg(test)]

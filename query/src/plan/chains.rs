@@ -1,4 +1,4 @@
-//! CHAINS: from the runs the kernel finds to rows (language rule 12).
+//! CHAINS and FCR: from the runs the kernel finds to rows (language rule 12).
 
 mod why_not;
 
@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use throughline_engine::{AttrId, Column, Millis, Role};
 
 use super::cells::{attr_cell, number, truth_of};
+use super::fcr::Fcr;
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::interaction::{named, symbols_of};
@@ -21,7 +22,7 @@ use crate::rows::{
     Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, count_of, duration_of,
     row_type,
 };
-use crate::syntax::ast;
+use crate::syntax::ast::{self, Clock};
 
 /// A column of the rows of CHAINS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +43,14 @@ enum Field {
     SentimentChange,
     Public,
     Open,
+    /// Of FCR, as what follows.
+    Fcr,
+    Charged,
+    Repeats,
+    Redos,
 }
 
-/// CHAINS, resolved.
+/// CHAINS or FCR, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct ChainsOperator {
     rule: Rule,
@@ -58,12 +64,14 @@ pub(crate) struct ChainsOperator {
     resolved: Option<AttrId>,
     sentiment: Option<AttrId>,
     right_edge: Millis,
+    fcr: Option<Fcr>,
 }
 
 impl ChainsOperator {
-    /// Resolves names and options.
+    /// Resolves names and options of CHAINS, or of FCR, which is CHAINS MIN 1 with more to say.
     pub(crate) fn compile(
         chains: &ast::Chains,
+        is_fcr: bool,
         keyword: ast::Span,
         inflow: Inflow,
         env: &Env,
@@ -71,15 +79,16 @@ impl ChainsOperator {
     ) -> Option<Self> {
         let schema = env.snapshot.schema();
         let before = sink.len();
+        let name = if is_fcr { "FCR" } else { "CHAINS" };
         let attributes: Vec<_> = chains.same.iter().filter_map(|name| named(schema, name, sink)).collect();
         if chains.same.len() > KEYS_MAX {
             let message =
-                format!("CHAINS takes at most {KEYS_MAX} keys, and these are {}", chains.same.len());
+                format!("{name} takes at most {KEYS_MAX} keys, and these are {}", chains.same.len());
             sink.push(Diagnostic::error("E406", keyword, message).label("too many keys"));
         }
         let gap = match &chains.gap {
             Some(gap) => duration_of(gap, env, sink),
-            None => missing("GAP", "GAP 7d", keyword, sink),
+            None => missing(name, "GAP", "GAP 7d", keyword, sink),
         };
         let min = match &chains.min {
             Some(lit) => count_of(lit, env, sink).and_then(|min| {
@@ -90,7 +99,8 @@ impl ChainsOperator {
                 }
                 min
             }),
-            None => missing("MIN", "MIN 3", keyword, sink),
+            None if is_fcr => Some(1),
+            None => missing(name, "MIN", "MIN 3", keyword, sink),
         };
         let within = chains.within.as_ref().map(|within| duration_of(within, env, sink));
         let started = chains.started.as_ref().map(|started| span_of(started, inflow.right_edge, env, sink));
@@ -113,6 +123,7 @@ impl ChainsOperator {
             resolved: schema.role(Role::Resolved).map(|attribute| attribute.id),
             sentiment: schema.role(Role::Sentiment).map(|attribute| attribute.id),
             right_edge: inflow.right_edge.unwrap_or(Millis::MIN),
+            fcr: None,
         };
         operator.column("customer", RowType::Customer, Field::Customer, None);
         for key in &attributes {
@@ -141,6 +152,16 @@ impl ChainsOperator {
         operator.column("sentiment_change", RowType::Float, Field::SentimentChange, None);
         operator.column("public", RowType::Bool, Field::Public, None);
         operator.column("open", RowType::Bool, Field::Open, None);
+        if is_fcr {
+            let clock = chains.clock.map_or(Clock::Contact, |(clock, _)| clock);
+            let agent = schema.role(Role::Agent);
+            operator.fcr = Some(Fcr { clock, agent: agent.map(|agent| agent.id) });
+            let ty = agent.map_or(RowType::Text, |agent| row_type(agent.ty));
+            operator.column("fcr", RowType::Bool, Field::Fcr, None);
+            operator.column("charged", ty, Field::Charged, agent.and_then(symbols_of));
+            operator.column("repeats", RowType::Int, Field::Repeats, None);
+            operator.column("redos", RowType::Int, Field::Redos, None);
+        }
         let names = operator.schema.columns.iter().map(|column| column.name.to_lowercase());
         let mut names: Vec<String> = names.collect();
         for (place, key) in chains.same.iter().enumerate() {
@@ -150,7 +171,7 @@ impl ChainsOperator {
                     chains.same.iter().filter(|other| other.text.eq_ignore_ascii_case(&key.text)).count() > 1;
                 let message = match twice {
                     true => format!("`{own}` is named twice"),
-                    false => format!("CHAINS has a column `{own}` of its own, so it cannot be a key"),
+                    false => format!("{name} has a column `{own}` of its own, so it cannot be a key"),
                 };
                 sink.push(Diagnostic::error("E407", key.span, message).label("this name"));
                 return None;
@@ -189,6 +210,7 @@ impl ChainsOperator {
                 (Some(&owned.codes[..]), owned.bound)
             }
         };
+        let resolved = self.resolutions(flow, env);
         let contacts = Contacts {
             offsets: &block.offsets,
             times: &block.times,
@@ -196,6 +218,7 @@ impl ChainsOperator {
             key_bound: bound,
             visible: flow.visible.as_deref(),
             alive: flow.alive.as_deref(),
+            resolved: resolved.as_deref(),
         };
         let over_members = with_members
             || self.fields.iter().enumerate().any(|(place, field)| {
@@ -209,7 +232,13 @@ impl ChainsOperator {
                             | Field::Reopened
                             | Field::WorstSentiment
                             | Field::SentimentChange
+                            | Field::Charged
+                            | Field::Repeats
+                            | Field::Redos
                     )
+                    || (wants(place)
+                        && matches!(field, Field::Fcr | Field::Open)
+                        && self.by_resolution().is_some())
             });
         let found = chains(&self.rule, &contacts, over_members);
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
@@ -242,6 +271,18 @@ impl ChainsOperator {
         }
     }
 
+    /// The attribute in the role of resolved, where the clock runs from contacts marked so.
+    fn by_resolution(&self) -> Option<AttrId> {
+        self.resolved.filter(|_| self.fcr.is_some_and(|fcr| fcr.clock == Clock::Resolution))
+    }
+
+    /// Which rows are marked resolved, where the clock runs from them.
+    fn resolutions(&self, flow: &Flow, env: &Env) -> Option<Vec<bool>> {
+        let (attr, block) = (self.by_resolution()?, flow.block());
+        let resolved = |row| truth_of(&attr_cell(block, attr, row, env), env) == Some(true);
+        Some((0..block.rows()).map(resolved).collect())
+    }
+
     /// A code for every row's case, 0 for none, where a column needs it.
     fn case_codes(&self, flow: &Flow, needed: &[bool]) -> Option<Vec<u32>> {
         let mut wanted = self.fields.iter().zip(needed).filter(|(_, needed)| **needed);
@@ -267,6 +308,13 @@ impl ChainsOperator {
         let resolved = |row: u32| {
             self.resolved
                 .is_some_and(|attr| truth_of(&attr_cell(block, attr, row as usize, env), env) == Some(true))
+        };
+        let open = || {
+            // Members are known where the clock needs them.
+            let from = self.fcr.and_then(|fcr| fcr.runs_from(rows, resolved)).map_or(ended, at);
+            let within = self.rule.within.map(|within| started.saturating_add(within));
+            self.right_edge <= from.saturating_add(self.rule.gap)
+                && within.is_none_or(|until| self.right_edge <= until)
         };
         let hops = || rows.iter().zip(rows.get(1..).unwrap_or_default());
         let count = |number: usize| Cell::Int(number as i64);
@@ -328,13 +376,27 @@ impl ChainsOperator {
             }
             // Which channels are earned is not known yet.
             Field::Public => Cell::Null,
-            Field::Open => Cell::Bool(
-                self.right_edge <= ended.saturating_add(self.rule.gap)
-                    && self
-                        .rule
-                        .within
-                        .is_none_or(|within| self.right_edge <= started.saturating_add(within)),
-            ),
+            Field::Open => Cell::Bool(open()),
+            Field::Fcr if chain.contacts > 1 => Cell::Bool(false),
+            Field::Fcr => {
+                if open() {
+                    Cell::Null
+                } else {
+                    Cell::Bool(true)
+                }
+            }
+            Field::Charged | Field::Repeats | Field::Redos => {
+                let Some((fcr, attr)) = self.fcr.and_then(|fcr| Some((fcr, fcr.agent?))) else {
+                    return Cell::Null;
+                };
+                let agent = |row: u32| attr_cell(block, attr, row as usize, env);
+                let charged = fcr.charged(rows, resolved);
+                match field {
+                    Field::Charged => rows.get(charged).map_or(Cell::Null, |&row| agent(row)),
+                    Field::Repeats => count(Fcr::later(rows, charged, agent).repeats),
+                    _ => count(Fcr::later(rows, charged, agent).redos),
+                }
+            }
         }
     }
 }
@@ -354,6 +416,7 @@ impl Operator for ChainsOperator {
 
     fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
         let mut reads = self.keys.clone();
+        reads.extend(self.by_resolution());
         for (field, _) in self.fields.iter().zip(needed).filter(|(_, needed)| **needed) {
             match field {
                 Field::Values(attr) => reads.extend(attr),
@@ -362,6 +425,9 @@ impl Operator for ChainsOperator {
                 Field::ResolvedClaims => reads.extend(self.resolved),
                 Field::Reopened => reads.extend(self.resolved.into_iter().chain(self.case)),
                 Field::WorstSentiment | Field::SentimentChange => reads.extend(self.sentiment),
+                Field::Charged | Field::Repeats | Field::Redos => {
+                    reads.extend(self.fcr.and_then(|fcr| fcr.agent));
+                }
                 _ => {}
             }
         }
@@ -383,7 +449,12 @@ impl Operator for ChainsOperator {
             [] => "all contacts of a customer".to_owned(),
             _ => format!("same {}", self.key_names.join(", ")),
         };
-        ("CHAINS", format!("{keys}; one pass with a table from key to its last contact"))
+        let (name, from) = match self.fcr {
+            None => ("CHAINS", "last contact"),
+            Some(Fcr { clock: Clock::Contact, .. }) => ("FCR", "last contact"),
+            Some(Fcr { clock: Clock::Resolution, .. }) => ("FCR", "last resolution"),
+        };
+        (name, format!("{keys}; one pass with a table from key to its {from}"))
     }
 
     fn why_not(&self, flow: &Flow, env: &Env) -> Vec<Reason> {
@@ -402,9 +473,15 @@ impl Worker for ChainsWorker<'_> {
     }
 }
 
-fn missing<T>(what: &str, example: &str, keyword: ast::Span, sink: &mut Vec<Diagnostic>) -> Option<T> {
+fn missing<T>(
+    name: &str,
+    what: &str,
+    example: &str,
+    keyword: ast::Span,
+    sink: &mut Vec<Diagnostic>,
+) -> Option<T> {
     sink.push(
-        Diagnostic::error("E403", keyword, format!("CHAINS needs {what}"))
+        Diagnostic::error("E403", keyword, format!("{name} needs {what}"))
             .label(format!("{what} is missing"))
             .help(format!("write for example `CHAINS SAME topic GAP 7d MIN 3`: {example}")),
     );

@@ -3,20 +3,22 @@
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Millis, Snapshot};
 
+use super::as_of::AsOf;
 use super::chains::ChainsOperator;
 use super::customers::Customers;
 use super::flow::Flow;
 use super::funnel::FunnelOperator;
+use super::graph::GraphOperator;
 use super::inflow::Inflow;
 use super::interaction::{InteractionScope, attribute};
 use super::interactions::InteractionsOperator;
 use super::map::MapOperator;
 use super::matching::MatchOperator;
 use super::operator::{Operator, Passed};
+use super::paths::PathsOperator;
 use super::predicate::{attributes, holds};
 use super::spans::span_of;
 use super::split::{Split, sessions, split_by};
-use super::unsupported;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
 use crate::rows::{Env, Tail, Typed, compile_predicate, duration_of};
@@ -29,6 +31,8 @@ pub(crate) struct Plan {
     /// Each turns journeys into rows; the next begins with what the one
     /// before left.
     pub phases: Vec<Phase>,
+    /// AS OF: what it sees instead of the store as it is now.
+    pub as_of: Option<AsOf>,
 }
 
 /// Journeys in, rows out.
@@ -49,6 +53,8 @@ impl Phase {
         mut whole: bool,
         run: &mut dyn FnMut(&mut Plan) -> Result<Option<RoaringBitmap>, QueryError>,
     ) -> Result<(), QueryError> {
+        // The index counts what AS OF hides, too.
+        whole &= !snapshot.hides_later();
         for stage in &mut self.stages {
             match stage {
                 Stage::During(..) | Stage::Where(_) | Stage::Split(_) | Stage::Sessions(_) => whole = false,
@@ -103,13 +109,15 @@ pub(crate) struct Planner<'a> {
     pub snapshot: &'a Snapshot,
     pub params: &'a Params,
     pub sink: Vec<Diagnostic>,
+    /// The instant of AS OF, the least where queries stand inside one another.
+    pub as_of: Option<Millis>,
     /// The store failed while names were looked up.
     pub failure: Option<throughline_engine::Error>,
 }
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, params: &'a Params) -> Self {
-        Self { snapshot, params, sink: Vec::new(), failure: None }
+        Self { snapshot, params, sink: Vec::new(), as_of: None, failure: None }
     }
 
     /// The value, or `None` with the error kept.
@@ -140,16 +148,24 @@ impl<'a> Planner<'a> {
 
     /// Resolves a query.
     pub(crate) fn plan(&mut self, query: &Query, ends: Ends) -> Option<Plan> {
-        let refused: Vec<Diagnostic> = query.ops.iter().filter_map(unsupported::operator).collect();
-        if !refused.is_empty() {
-            self.sink.extend(refused);
-            return None;
-        }
+        let Some((Op { kind: OpKind::AsOf(lit), .. }, rest)) = query.ops.split_first() else {
+            return self.phases(&query.ops, ends, query.span);
+        };
+        let as_of = AsOf::compile(lit, self)?;
+        let at = self.as_of.map_or(as_of.at, |outer| outer.min(as_of.at));
+        let (sink, failure) = (std::mem::take(&mut self.sink), self.failure.take());
+        let mut then =
+            Planner { snapshot: &as_of.snapshot, params: self.params, sink, as_of: Some(at), failure };
+        let plan = then.phases(rest, ends, query.span);
+        (self.sink, self.failure) = (then.sink, then.failure);
+        plan.map(|plan| Plan { as_of: Some(as_of), ..plan })
+    }
+
+    fn phases(&mut self, mut ops: &[Op], ends: Ends, whole: Span) -> Option<Plan> {
         let mut phases = Vec::new();
-        let mut ops = &query.ops[..];
         let mut members = false;
         loop {
-            let (phase, rest) = self.phase(ops, ends, members, query.span)?;
+            let (phase, rest) = self.phase(ops, ends, members, whole)?;
             members = phase.then == Then::Members;
             let over = !matches!(phase.then, Then::Journeys(_) | Then::Members);
             phases.push(phase);
@@ -162,7 +178,7 @@ impl<'a> Planner<'a> {
                     );
                     return None;
                 }
-                return (!self.failed()).then_some(Plan { phases });
+                return (!self.failed()).then_some(Plan { phases, as_of: None });
             }
             ops = rest;
         }
@@ -175,7 +191,7 @@ impl<'a> Planner<'a> {
         members: bool,
         whole: Span,
     ) -> Option<(Phase, &'q [Op])> {
-        let mut inflow = Inflow::of(self.snapshot);
+        let mut inflow = Inflow::of(self.snapshot, self.as_of);
         let params = self.params;
         let snapshot = self.snapshot;
         let mut stages = Vec::new();
@@ -321,9 +337,10 @@ impl<'a> Planner<'a> {
             return None;
         };
         match &op.kind {
-            OpKind::Chains(chains) => {
+            OpKind::Chains(chains) | OpKind::Fcr(chains) => {
                 *ops = rest;
-                let chains = ChainsOperator::compile(chains, op.keyword, inflow, env, &mut self.sink);
+                let is_fcr = matches!(op.kind, OpKind::Fcr(_));
+                let chains = ChainsOperator::compile(chains, is_fcr, op.keyword, inflow, env, &mut self.sink);
                 Some(Box::new(chains?))
             }
             OpKind::Map(names) => {
@@ -335,6 +352,14 @@ impl<'a> Planner<'a> {
                 let mut found = MatchOperator::compile(found, op, inflow, env, &mut self.sink)?;
                 self.engine(found.look_up_arrivals(self.snapshot))?;
                 Some(Box::new(found))
+            }
+            OpKind::Paths(paths) => {
+                *ops = rest;
+                Some(Box::new(PathsOperator::compile(paths, op.keyword, env, &mut self.sink)?))
+            }
+            OpKind::Graph(graph) => {
+                *ops = rest;
+                Some(Box::new(GraphOperator::compile(graph, env, &mut self.sink)?))
             }
             OpKind::Funnel(funnel) => {
                 *ops = rest;
@@ -376,15 +401,18 @@ fn misplaced(op: &Op) -> Diagnostic {
             "JOURNEYS turns rows into journeys, and these are journeys",
             "leave it out, or write it after rows",
         ),
-        OpKind::During(_) | OpKind::For(_) | OpKind::AsOf(_) | OpKind::Split(_) | OpKind::Sessions { .. } => {
-            (
-                "this works on journeys, and these are rows",
-                "write it before the operator that makes rows, or after `|> JOURNEYS`",
-            )
-        }
-        OpKind::Chains(_) | OpKind::Funnel(_) | OpKind::Map(_) | OpKind::Match(_) => {
-            ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it")
-        }
+        OpKind::AsOf(_) => ("AS OF must come first", "write it before every other operator"),
+        OpKind::During(_) | OpKind::For(_) | OpKind::Split(_) | OpKind::Sessions { .. } => (
+            "this works on journeys, and these are rows",
+            "write it before the operator that makes rows, or after `|> JOURNEYS`",
+        ),
+        OpKind::Chains(_)
+        | OpKind::Fcr(_)
+        | OpKind::Funnel(_)
+        | OpKind::Map(_)
+        | OpKind::Match(_)
+        | OpKind::Paths(_)
+        | OpKind::Graph(_) => ("this works on journeys, and these are rows", "write `|> JOURNEYS` before it"),
         _ => ("this cannot stand here", "leave it out, or write it after the operator whose rows it takes"),
     };
     Diagnostic::error("E414", op.keyword, message).label("out of place").help(help)

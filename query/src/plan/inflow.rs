@@ -6,7 +6,7 @@ use throughline_engine::{Millis, Snapshot};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inflow {
     /// The last instant the query sees: the least of the store's last
-    /// interaction and the ends of DURING. `None` for an empty store.
+    /// interaction, the instant of AS OF, and the ends of DURING. `None` for an empty store.
     pub right_edge: Option<Millis>,
     /// The first instant it sees: the greatest of the store's first
     /// interaction and the starts of DURING. `None` for an empty store.
@@ -17,10 +17,11 @@ pub(crate) struct Inflow {
 }
 
 impl Inflow {
-    /// Whole journeys, as a snapshot shows them.
-    pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let span = snapshot.time_span();
-        Self { right_edge: span.map(|span| span.1), left_edge: span.map(|span| span.0), sessions: None }
+    /// Whole journeys, as a snapshot shows them; `as_of` is the instant of AS OF.
+    pub(crate) fn of(snapshot: &Snapshot, as_of: Option<Millis>) -> Self {
+        let (first, last) = snapshot.time_span().unzip();
+        let right_edge = last.map(|last| as_of.map_or(last, |at| last.min(at)));
+        Self { right_edge, left_edge: first, sessions: None }
     }
 
     /// What is left of it from `from` (inclusive) to `to` (exclusive).

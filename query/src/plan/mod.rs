@@ -4,6 +4,7 @@ pub(crate) mod cells;
 pub(crate) mod flow;
 pub(crate) mod inflow;
 pub(crate) mod interaction;
+pub(crate) mod nodes;
 pub(crate) mod operator;
 pub(crate) mod params;
 pub(crate) mod pattern;
@@ -16,11 +17,15 @@ pub(crate) mod units;
 pub(crate) mod unsupported;
 
 pub(crate) mod chains;
+pub(crate) mod fcr;
 pub(crate) mod funnel;
+pub(crate) mod graph;
 pub(crate) mod interactions;
 pub(crate) mod map;
 pub(crate) mod matching;
+pub(crate) mod paths;
 
+pub(crate) mod as_of;
 pub(crate) mod compile;
 pub(crate) mod customers;
 pub(crate) mod index;

@@ -116,11 +116,50 @@ pub(crate) trait Total {
         Vec::new()
     }
 
+    /// Counts what is held since the last call; asked after each part, which
+    /// its worker has counted until then.
+    ///
+    /// # Errors
+    /// Where that is more than a query may hold.
+    fn hold(&mut self, _env: &Env) -> Result<(), QueryLimit> {
+        Ok(())
+    }
+
     /// The rows of all.
     ///
     /// # Errors
     /// What a query may not go over.
     fn rows(self: Box<Self>, wanted: Wanted<'_>, env: &Env) -> Result<RowBatch, QueryLimit>;
+}
+
+/// What a total holds, as far as it is counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    own: u64,
+    /// Bytes of the parts taken in, which their workers have counted.
+    parts: u64,
+}
+
+impl Counted {
+    /// A part of so many bytes was taken in.
+    pub(crate) fn taken_in(&mut self, bytes: u64) {
+        self.parts += bytes;
+    }
+
+    /// Counts what is held now in place of what was, and of the parts.
+    ///
+    /// # Errors
+    /// Where that is more than a query may hold.
+    pub(crate) fn settle(&mut self, bytes: u64, env: &Env) -> Result<(), QueryLimit> {
+        env.release(std::mem::take(&mut self.parts) + self.own);
+        self.own = bytes;
+        env.hold(bytes)
+    }
+
+    /// Nothing of it is held any more.
+    pub(crate) fn release(self, env: &Env) {
+        env.release(self.own + self.parts);
+    }
 }
 
 /// What was looked at and left out.

@@ -144,6 +144,8 @@ pub(crate) struct Env<'a> {
     failure: Mutex<Option<Error>>,
     /// Whether customers were counted in several groups.
     overlap: AtomicBool,
+    /// What answers should say of how their rows came to be.
+    notes: Mutex<Vec<String>>,
 }
 
 impl<'a> Env<'a> {
@@ -157,6 +159,7 @@ impl<'a> Env<'a> {
             overflow: AtomicU64::new(u64::MAX),
             failure: Mutex::new(None),
             overlap: AtomicBool::new(false),
+            notes: Mutex::new(Vec::new()),
         }
     }
 
@@ -170,6 +173,17 @@ impl<'a> Env<'a> {
     pub(crate) fn note_failure(&self, error: Error) {
         let mut failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         failure.get_or_insert(error);
+    }
+
+    /// Notes what the answer should say beside its rows. Called where rows of
+    /// all units are made, so that the order of notes does not depend on threads.
+    pub(crate) fn note(&self, note: impl Into<String>) {
+        self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(note.into());
+    }
+
+    /// Takes out what was noted, in order.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Notes where groups whose customers were counted share any.

@@ -34,13 +34,13 @@ use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
 pub(crate) use cell_table::CellTable;
-pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column};
+pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column, unknown_value};
 pub(crate) use cost::{Cost, Meter};
 pub(crate) use env::{Env, QueryLimit};
 pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
 pub(crate) use literal::{count_of, duration_of, instant_of, text_of};
-pub(crate) use quantile::around;
+pub(crate) use quantile::quantile;
 pub(crate) use tail::{Partial, Tail};
 
 /// The type of a column of rows.

@@ -22,6 +22,12 @@ pub(crate) fn around<T: Copy>(
     })
 }
 
+/// The `q`-quantile of lengths of time, to the nearest millisecond.
+pub(crate) fn quantile(gaps: &mut [i64], q: f64) -> Option<i64> {
+    let (low, high, part) = around(gaps, q, i64::cmp)?;
+    Some(low.saturating_add((part * high.saturating_sub(low) as f64).round() as i64))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

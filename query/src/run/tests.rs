@@ -220,8 +220,6 @@ fn what_is_not_built_says_so() {
         let error = store.error(query);
         assert!(error.contains("E401") && error.contains(&format!("not supported yet: {what}")), "{error}");
     };
-    check("AS OF '2026-01-01' |> INTERACTIONS", "AS OF");
-    check("FCR SAME topic GAP 7d", "FCR");
     check("FOR persona = 'x' |> CUSTOMERS", "persona");
 }
 
@@ -273,6 +271,35 @@ fn parameters_and_bounds() {
     let short = run(QueryOptions { memory_bytes: Some(10), ..QueryOptions::default() });
     assert!(short.expect_err("holds more").to_string().contains("bytes"));
     assert_eq!(run(QueryOptions::default()).expect("the store is usable").len(), 9);
+}
+
+#[test]
+fn paths_and_graphs_end_at_the_memory_they_may_hold() {
+    let store = small();
+    for query in ["PATHS FROM (:complaint) BY case", "GRAPH BY kind", "GRAPH BY case LOOPS"] {
+        let run = |bytes: u64| {
+            let options = QueryOptions { memory_bytes: Some(bytes), ..QueryOptions::default() };
+            store.db.query_options(query, &Params::new(), &options)
+        };
+        assert!(run(100).expect_err("holds more").to_string().contains("E390"), "{query}");
+        assert!(!run(1 << 20).expect("is enough").is_empty(), "{query}");
+    }
+}
+
+#[test]
+fn explain_says_how_paths_and_graphs_are_found() {
+    let store = small();
+    let lines = shown(&store.ask("EXPLAIN PATHS BETWEEN (:complaint) AND (:review) COLLAPSE"));
+    assert!(lines.iter().any(|line| line.starts_with("read | index") && line.ends_with("| 1")), "{lines:?}");
+    let paths = "PATHS | between complaint and review, by kind, up to 20 nodes, repetitions as one; \
+                 one pass with a table of paths | -";
+    assert!(lines.iter().any(|line| line == paths), "{lines:?}");
+    let lines = shown(&store.ask("EXPLAIN GRAPH BY channel CHEAPEST 'web' TO 'phone'"));
+    assert!(
+        lines.iter().any(|line| line.starts_with("GRAPH | the directly-follows graph by channel")),
+        "{lines:?}"
+    );
+    assert!(lines.iter().any(|line| line.starts_with("columns | time; attributes: channel")), "{lines:?}");
 }
 
 #[test]

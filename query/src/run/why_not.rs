@@ -13,7 +13,7 @@ use super::{Base, Run, behind, flow_on, next_base};
 use crate::answer::Answer;
 use crate::diagnostics::Diagnostic;
 use crate::error::QueryError;
-use crate::explain::{stage_in_words, written};
+use crate::explain::{recorded, stage_in_words, written};
 use crate::plan::cells::{attr_cell, in_words};
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Stage, Then};
 use crate::plan::flow::Flow;
@@ -114,6 +114,23 @@ impl Trace<'_> {
 
     /// Whether the customer is behind the rows of a plan; lines say how far it came.
     fn plan(&mut self, plan: &mut Plan) -> Result<bool, QueryError> {
+        let Some(as_of) = plan.as_of.clone() else { return self.phases(plan) };
+        self.line("AS OF", true, recorded(&as_of), None);
+        let mut then = Trace {
+            lines: std::mem::take(&mut self.lines),
+            within: std::mem::take(&mut self.within),
+            snapshot: &as_of.snapshot,
+            run: self.run,
+            customer: self.customer,
+            kind: self.kind,
+            channel: self.channel,
+        };
+        let found = then.phases(plan);
+        (self.lines, self.within) = (then.lines, then.within);
+        found
+    }
+
+    fn phases(&mut self, plan: &mut Plan) -> Result<bool, QueryError> {
         // Once rows depend on other customers, so do the journeys made of them.
         let joins = |phase: &Phase| {
             phase.tail.joins_customers() || (phase.operator.total().is_some() && phase.tail.has_stages())

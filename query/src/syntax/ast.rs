@@ -279,8 +279,19 @@ pub struct Chains {
     pub min: Option<Lit>,
     /// `WITHIN d`
     pub within: Option<Lit>,
+    /// `CLOCK …`, of FCR alone
+    pub clock: Option<(Clock, Span)>,
     /// `STARTED DURING …`
     pub started: Option<During>,
+}
+
+/// What the gap to the next contact is counted from, in FCR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The contact before.
+    Contact,
+    /// The last contact marked resolved; while none is, the contact before.
+    Resolution,
 }
 
 /// `FUNNEL`. Options that are absent are `None` or false.

@@ -36,6 +36,8 @@ pub(crate) const QUERIES: &[&str] = &[
     "CHAINS MIN 2 WITHIN 30d SAME topic GAP 7 DAYS STARTED DURING '2026-01-01' TO '2026-02-01'",
     "CHAINS GAP $gap MIN $n STARTED DURING $span",
     "FCR SAME topic GAP 7d |> AGGREGATE share(fcr) AS fcr GROUP BY topic",
+    "FCR SAME topic, case GAP 7d CLOCK RESOLUTION STARTED DURING '2026-Q1'",
+    "FCR GAP 7d CLOCK CONTACT",
     "AS OF '2026-01-31T09:00:00Z' |> DURING '2026' |> INTERACTIONS",
     "AS OF $then |> DURING $from TO $until",
     "DURING LAST 30d |> CUSTOMERS",

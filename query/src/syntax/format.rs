@@ -10,8 +10,8 @@ use std::fmt::{self, Display, Formatter};
 use self::expr::{customers, expression};
 use self::pattern::{funnel, pattern, step};
 use super::ast::{
-    Chains, During, Graph, GraphCompute, Lit, Literal, Match, Name, Op, OpKind, OrderItem, Outcome, Part,
-    PathEnds, Paths, Query, SelectItem, Statement, Which,
+    Chains, Clock, During, Graph, GraphCompute, Lit, Literal, Match, Name, Op, OpKind, OrderItem, Outcome,
+    Part, PathEnds, Paths, Query, SelectItem, Statement, Which,
 };
 use super::words;
 use crate::time::format_duration_literal;
@@ -155,6 +155,11 @@ fn chains(keyword: &str, options: &Chains) -> String {
     text.literal("GAP", options.gap.as_ref());
     text.literal("MIN", options.min.as_ref());
     text.literal("WITHIN", options.within.as_ref());
+    let clock = options.clock.map(|(clock, _)| match clock {
+        Clock::Contact => "CONTACT",
+        Clock::Resolution => "RESOLUTION",
+    });
+    text.option("CLOCK", clock);
     text.option("STARTED DURING", options.started.as_ref().map(during));
     text.text
 }

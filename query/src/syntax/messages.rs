@@ -280,10 +280,22 @@ error[E108]: the place of nulls cannot be chosen
   = help: nulls always come last; take `NULLS …` away
 "#),
     (r#"FCR SAME topic GAP 7d MIN 2"#, r#"
-error[E107]: FCR takes only SAME, GAP and STARTED DURING
+error[E107]: FCR takes only SAME, GAP, CLOCK and STARTED DURING
 1 | FCR SAME topic GAP 7d MIN 2
   |                       ^^^
   = help: FCR is about chains of any length; write CHAINS to choose among them
+"#),
+    (r#"FCR GAP 7d CLOCK closing"#, r#"
+error[E107]: CLOCK takes `contact` or `resolution`
+1 | FCR GAP 7d CLOCK closing
+  |                  ^^^^^^^
+  = help: `CLOCK resolution` counts the gap from the last contact marked resolved
+"#),
+    (r#"CHAINS GAP 7d MIN 2 CLOCK contact"#, r#"
+error[E107]: CLOCK belongs to FCR
+1 | CHAINS GAP 7d MIN 2 CLOCK contact
+  |                     ^^^^^
+  = help: write FCR, or leave it out: chains go from contact to contact
 "#),
     (r#"LIMIT 1; LIMIT 2"#, r#"
 error[E101]: expected the end, found `LIMIT`

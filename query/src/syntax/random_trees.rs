@@ -238,8 +238,15 @@ fn operator() -> impl Strategy<Value = OpKind> {
         }),
         (prop::collection::vec(name(), 0..3), lit(duration()), within()).prop_map(|(same, gap, within)| {
             let min = Some(Lit::new(Literal::Int(2)));
-            OpKind::Chains(Chains { same, gap: Some(gap), min, within, started: None })
+            OpKind::Chains(Chains { same, gap: Some(gap), min, within, ..Chains::default() })
         }),
+        (prop::collection::vec(name(), 0..3), lit(duration()), any::<Option<bool>>()).prop_map(
+            |(same, gap, clock)| {
+                let clock =
+                    clock.map(|of| (if of { Clock::Resolution } else { Clock::Contact }, Span::default()));
+                OpKind::Fcr(Chains { same, gap: Some(gap), clock, ..Chains::default() })
+            }
+        ),
         name().prop_map(OpKind::SaveCohort),
     ]
 }

@@ -118,7 +118,7 @@ impl Fault {
 
 fn run(case: &Case) -> Result<(), Fault> {
     let mut store = Store::new();
-    case.load(store.db());
+    case.load(&store);
     ask(case, &store)?;
     // The same from the graph, read by a new process.
     store.db().seal().map_err(|error| Fault::Words(error.to_string()))?;

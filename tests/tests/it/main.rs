@@ -1,5 +1,6 @@
 //! The tests that cross crates, as one binary.
 
+mod agreement;
 mod conformance;
 mod crash;
 mod damage;

@@ -37,8 +37,10 @@ pub(super) struct State {
     pub row: u32,
     /// The first row of the first step taken.
     pub start: u32,
-    /// Where the last required step was reached.
+    /// Where the required steps so far were reached: the latest row.
     reached: u32,
+    /// Where the last of them was; another row only where steps may come out of order.
+    arrived: u32,
     /// The rows that predicates yet to come name, by step.
     chosen: Vec<(usize, u32)>,
     /// The rows that a later step could choose again.
@@ -189,7 +191,7 @@ impl<'a> Search<'a> {
         let last = rule.required_from(0).unwrap_or(0);
         (0..=last)
             .filter(|&step| self.ground.fills(step, row, &vec![None; rule.steps.len()]))
-            .map(|step| self.entered(step, row, row, 0, &[], &[]))
+            .map(|step| self.entered(step, row, row, (0, 0), &[], &[]))
             .collect()
     }
 
@@ -198,7 +200,7 @@ impl<'a> Search<'a> {
         step: usize,
         row: u32,
         start: u32,
-        reached: u32,
+        (reached, arrived): (u32, u32),
         chosen: &[(usize, u32)],
         used: &[u32],
     ) -> State {
@@ -206,7 +208,7 @@ impl<'a> Search<'a> {
         let mut chosen: Vec<(usize, u32)> = chosen.to_vec();
         chosen.push((step, row));
         chosen.retain(|&(step, _)| needed >> step & 1 == 1);
-        let mut state = State { step, reps: 1, row, start, reached, chosen, used: used.to_vec() };
+        let mut state = State { step, reps: 1, row, start, reached, arrived, chosen, used: used.to_vec() };
         self.settle(&mut state);
         state
     }
@@ -218,13 +220,17 @@ impl<'a> Search<'a> {
         let Some(step) = rule.steps.get(state.step) else { return };
         if step.min > 0 {
             if state.reps == step.min {
+                state.arrived = state.row;
                 state.reached = match rule.simultaneous {
                     Some(_) => state.reached.max(state.row),
                     None => state.row,
                 };
-            } else if state.reps < step.min && rule.simultaneous.is_none() {
-                // It will be another before it is looked at.
-                state.reached = 0;
+            } else if state.reps < step.min {
+                // They will be others before they are looked at.
+                state.arrived = 0;
+                if rule.simultaneous.is_none() {
+                    state.reached = 0;
+                }
             }
         }
         if let Some(most) = rule.simultaneous {
@@ -320,7 +326,16 @@ impl<'a> Search<'a> {
                     && ground.fills(to, row, self.recall(state))
                     && !ground.barred(to, state.row, row, &self.chosen)
                     && ground.grants(self.passing(state, step));
-                granted.then(|| self.entered(to, row, state.start, state.reached, &state.chosen, &state.used))
+                granted.then(|| {
+                    self.entered(
+                        to,
+                        row,
+                        state.start,
+                        (state.reached, state.arrived),
+                        &state.chosen,
+                        &state.used,
+                    )
+                })
             }
         }
     }
@@ -445,7 +460,8 @@ impl<'a> Search<'a> {
             pending: failing.is_some_and(|(_, claim)| claim == Claim::Open),
             depth: if complete { steps.len() } else { required + 1 },
             absences: passed + held,
-            reached: state.reached,
+            // Of attempts that are not complete the last step reached counts.
+            reached: if complete { state.reached } else { state.arrived },
             start: state.start,
             way,
         };

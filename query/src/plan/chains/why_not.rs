@@ -34,6 +34,7 @@ impl ChainsOperator {
                 keys(&columns, block.rows()).codes
             }
         };
+        let resolved = self.resolutions(flow, env);
         let contacts = Contacts {
             offsets: &block.offsets,
             times: &block.times,
@@ -41,6 +42,7 @@ impl ChainsOperator {
             key_bound: codes.iter().max().map_or(1, |most| most + 1),
             visible: flow.visible.as_deref(),
             alive: flow.alive.as_deref(),
+            resolved: resolved.as_deref(),
         };
         if !chains(&self.rule, &contacts, false).chains.is_empty() {
             return Vec::new();

@@ -24,8 +24,8 @@ pub(super) enum At {
     /// At the first interaction of the attempt.
     #[default]
     First,
-    /// At the last interaction of an attempt that is complete.
-    Last,
+    /// At the first interaction of this step of the matcher, the last one, where the attempt is complete.
+    Last(usize),
     /// At the first interaction of this step of the matcher.
     Step(usize),
     /// Journeys are cut by the values before anything is matched.
@@ -50,10 +50,11 @@ impl Breakdown {
     /// The values of an attempt, in the order of the columns.
     pub(super) fn values(&self, attempt: &Attempt<'_>, env: &Env, values: &mut Vec<Cell>) {
         values.clear();
+        let first_of = |step: usize| attempt.found.rows.iter().find(|row| row.1 as usize == step);
         let row = match self.at {
             At::First | At::All => attempt.found.rows.first(),
-            At::Last => attempt.found.rows.last().filter(|_| attempt.found.complete),
-            At::Step(step) => attempt.found.rows.iter().find(|row| row.1 as usize == step),
+            At::Last(step) => first_of(step).filter(|_| attempt.found.complete),
+            At::Step(step) => first_of(step),
         };
         let row = row.map(|&(row, _)| attempt.view.row(row));
         values.extend(self.by.iter().map(|(attribute, _)| match row {
@@ -78,7 +79,7 @@ impl Breakdown {
         let at = match self.at {
             _ if self.by.is_empty() => "",
             At::First => " at the first step",
-            At::Last => " at the last step",
+            At::Last(_) => " at the last step",
             At::Step(_) => " at one step",
             At::All => ", each value matched alone",
         };

@@ -11,7 +11,7 @@ use super::breakdown::Breakdown;
 use super::elements::{Elements, What};
 use crate::plan::operator::{Total, Wanted};
 use crate::rows::cell::order;
-use crate::rows::{Cell, CellTable, Env, QueryLimit, RowBatch, RowColumn, RowType, Sets};
+use crate::rows::{Cell, CellTable, Env, QueryLimit, RowBatch, RowColumn, RowType, Sets, quantile};
 use crate::syntax::ast::Outcome;
 
 /// The columns after those of the breakdown.
@@ -232,12 +232,6 @@ fn rows_of(mut counts: Vec<RowCounts>, elements: &Elements) -> Vec<([Cell; 11], 
         rows.push((row, std::mem::take(&mut mine.customers)));
     }
     rows
-}
-
-/// The `q`-quantile by linear interpolation, to the nearest millisecond.
-fn quantile(gaps: &mut [i64], q: f64) -> Option<i64> {
-    let (low, high, part) = crate::rows::around(gaps, q, i64::cmp)?;
-    Some(low.saturating_add((part * (high.saturating_sub(low)) as f64).round() as i64))
 }
 
 /// Adds up the counts of all units.

@@ -58,6 +58,11 @@ impl Elements {
         self.of_step.get(step).copied()
     }
 
+    /// The last step of the matcher.
+    pub(super) fn last_step(&self) -> usize {
+        self.of_step.len().saturating_sub(1)
+    }
+
     /// Whether attempts can do without a row.
     pub(super) fn is_optional(&self, row: usize) -> bool {
         self.rows.get(row).is_some_and(|element| matches!(element.what, What::Optional(_)))

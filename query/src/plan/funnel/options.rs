@@ -89,7 +89,7 @@ pub(super) fn breakdown(
     }
     found.at = match &by.at {
         ast::At::First => At::First,
-        ast::At::Last => At::Last,
+        ast::At::Last => At::Last(elements.last_step()),
         ast::At::All => At::All,
         ast::At::Step(lit) => {
             let number = count_of(lit, env, sink)?;

@@ -1,7 +1,7 @@
 //! AS OF, DURING, SPLIT, SESSIONS, CHAINS and FCR.
 
 use super::{Options, Parsed, Parser};
-use crate::syntax::ast::{Chains, During, OpKind};
+use crate::syntax::ast::{Chains, Clock, During, OpKind, Span};
 
 impl Parser<'_> {
     pub(super) fn as_of(&mut self, before: usize) -> Parsed<OpKind> {
@@ -57,6 +57,17 @@ impl Parser<'_> {
         Ok(OpKind::Sessions { gap: self.duration("GAP")? })
     }
 
+    /// What stands after `CLOCK`, the place of which is `keyword`.
+    fn clock(&mut self, keyword: Span) -> Parsed<(Clock, Span)> {
+        for (word, clock) in [("CONTACT", Clock::Contact), ("RESOLUTION", Clock::Resolution)] {
+            if let Some(span) = self.take_word(word) {
+                return Ok((clock, keyword.to(span)));
+            }
+        }
+        let help = "`CLOCK resolution` counts the gap from the last contact marked resolved";
+        Err(Self::error("E107", self.span(), "CLOCK takes `contact` or `resolution`", help))
+    }
+
     /// `CHAINS` or `FCR`.
     pub(super) fn chains(&mut self, operator: &str) -> Parsed<Chains> {
         let keyword = self.take();
@@ -70,9 +81,21 @@ impl Parser<'_> {
             } else if self.take_word("GAP").is_some() {
                 options.once("GAP", span)?;
                 chains.gap = Some(self.duration("GAP")?);
+            } else if self.take_word("CLOCK").is_some() {
+                if operator != "FCR" {
+                    let help = "write FCR, or leave it out: chains go from contact to contact";
+                    return Err(Self::error("E107", span, "CLOCK belongs to FCR", help));
+                }
+                options.once("CLOCK", span)?;
+                chains.clock = Some(self.clock(span)?);
             } else if operator == "FCR" && (self.is_word("MIN") || self.is_word("WITHIN")) {
                 let help = "FCR is about chains of any length; write CHAINS to choose among them";
-                return Err(Self::error("E107", span, "FCR takes only SAME, GAP and STARTED DURING", help));
+                return Err(Self::error(
+                    "E107",
+                    span,
+                    "FCR takes only SAME, GAP, CLOCK and STARTED DURING",
+                    help,
+                ));
             } else if self.take_word("MIN").is_some() {
                 options.once("MIN", span)?;
                 chains.min = Some(self.count("MIN")?);
@@ -84,7 +107,7 @@ impl Parser<'_> {
             }
         }
         // A misspelt option is reported as such, not as one that is missing.
-        let at_end = self.hint(&["SAME", "GAP", "MIN", "WITHIN", "STARTED"]).is_none();
+        let at_end = self.hint(&["SAME", "GAP", "MIN", "WITHIN", "CLOCK", "STARTED"]).is_none();
         if chains.gap.is_none() && at_end {
             let message = format!("{operator} needs a GAP: the longest pause within a chain");
             let help = format!(

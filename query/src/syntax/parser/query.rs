@@ -299,7 +299,7 @@ impl Parser<'_> {
 fn options_of(op: &OpKind) -> &'static [&'static str] {
     match op {
         OpKind::Chains(_) => &["SAME", "GAP", "MIN", "WITHIN", "STARTED"],
-        OpKind::Fcr(_) => &["SAME", "GAP", "STARTED"],
+        OpKind::Fcr(_) => &["SAME", "GAP", "CLOCK", "STARTED"],
         OpKind::Funnel(_) => &[
             "STRICT",
             "ANY",

@@ -12,7 +12,8 @@ use throughline_tests::store::Store;
 use throughline_tests::table::{Table, show_duration, show_float};
 
 /// What one test compares at least, by its name: pairs of a history and a query.
-pub(crate) const SHARES: &[(&str, usize)] = &[("flows", 2_000), ("chains", 4_000), ("funnels", 14_000)];
+pub(crate) const SHARES: &[(&str, usize)] =
+    &[("flows", 2_000), ("chains", 4_000), ("funnels", 14_000), ("fcr", 2_000), ("as_of", 1_000)];
 
 /// The whole of it: what the ordinary run compares at least.
 pub(crate) const QUERIES_MIN: usize = 20_000;

@@ -153,9 +153,20 @@ fn shuffle(length: usize, mut seed: u64) -> Vec<usize> {
 impl History {
     /// Brings the events into a store by their road.
     pub(crate) fn deliver(&self) -> Store {
+        self.deliver_parts(self.parts(), |_| 0)
+    }
+
+    /// In how many commits or imports the events come.
+    pub(crate) fn parts(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    /// As [`History::deliver`], only the first so many parts, each recorded at an instant.
+    pub(crate) fn deliver_parts(&self, parts: usize, recorded: impl Fn(usize) -> i64) -> Store {
         let mut store = if self.in_folder { Store::in_folder() } else { Store::new() };
         let mut left: Vec<Event> = self.arrival.iter().map(|&place| self.events[place].clone()).collect();
-        for (number, delivery) in self.deliveries.iter().enumerate() {
+        for (number, delivery) in self.deliveries.iter().enumerate().take(parts) {
+            store.set_clock(recorded(number));
             let rest = if number + 1 == self.deliveries.len() { left.len() } else { delivery.events };
             let part: Vec<Event> = left.drain(..rest.min(left.len())).collect();
             match delivery.import {

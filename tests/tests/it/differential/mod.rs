@@ -5,8 +5,10 @@
 //! (`compare::SHARES`); `THROUGHLINE_LONG=1` asks for a longer one, and
 //! `PROPTEST_CASES` for a number of histories a test.
 
+mod as_of;
 mod chains;
 mod compare;
+mod fcr;
 mod flows;
 mod funnels;
 mod history;

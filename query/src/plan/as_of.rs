@@ -1,0 +1,39 @@
+//! AS OF: the store as it was known at an instant.
+
+use throughline_engine::{Millis, Snapshot};
+
+use super::compile::Planner;
+use crate::diagnostics::Diagnostic;
+use crate::rows::{Env, instant_of};
+use crate::syntax::ast::Lit;
+use crate::time::format_instant;
+
+/// AS OF, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct AsOf {
+    /// The instant.
+    pub at: Millis,
+    /// What had been recorded by then.
+    pub snapshot: Snapshot,
+}
+
+impl AsOf {
+    /// Reads the instant, and warns where nothing had been recorded by then.
+    pub(crate) fn compile(lit: &Lit, planner: &mut Planner<'_>) -> Option<Self> {
+        let snapshot = planner.snapshot;
+        let at = instant_of(lit, &Env::new(snapshot, planner.params), &mut planner.sink)?;
+        let then = planner.engine(snapshot.as_of(at))?;
+        if then.interactions() == 0 {
+            let message = format!("no interaction had been recorded by {}", format_instant(at));
+            let warning = Diagnostic::warning("W503", lit.span, message).label("nothing is seen as of then");
+            planner.sink.push(match then.first_recorded() {
+                None => warning.help("nothing has been recorded so far"),
+                Some(first) => warning.help(format!(
+                    "the first commit is of {}; an import is recorded when it commits, however old its interactions are",
+                    format_instant(first)
+                )),
+            });
+        }
+        Some(Self { at, snapshot: then })
+    }
+}

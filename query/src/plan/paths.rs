@@ -1,0 +1,351 @@
+//! PATHS: which ways journeys take from, to or between steps, and how many
+//! take each.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use throughline_engine::{AttrId, Attribute, Role, Snapshot};
+
+use super::flow::Flow;
+use super::nodes::{NodeTable, node_attribute, nodes_of, texts_bytes};
+use super::operator::{Counted, Operator, Passed, Total, Wanted, Work, Worker};
+use super::split::LeftOut;
+use super::steps::{StepFilter, classes, compile_step, step_attributes};
+use crate::diagnostics::Diagnostic;
+use crate::kernels::paths::{CUT, Course, Path, PathSum, PathTable, Rule, UNKNOWN};
+use crate::rows::cell::order;
+use crate::rows::{Cell, Env, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, count_of, quantile};
+use crate::syntax::ast::{self, PathEnds, Span, Step};
+
+/// Most nodes of a path that begins or ends anywhere, unless DEPTH is written.
+const DEPTH_DEFAULT: usize = 5;
+/// The same for paths between two steps.
+const DEPTH_BETWEEN_DEFAULT: usize = 20;
+
+/// What stands in a path for the nodes that DEPTH cut out of its middle.
+const CUT_TEXT: &str = "…";
+/// The one node of the row of all paths that TOP leaves out.
+const OTHER_TEXT: &str = "(other)";
+
+const CUSTOMERS: usize = 2;
+const MEDIANS: usize = 5;
+const P95S: usize = 6;
+
+/// PATHS, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct PathsOperator {
+    rule: Rule,
+    steps: Vec<StepFilter>,
+    by: Attribute,
+    /// Only so many paths have rows of their own.
+    top: Option<usize>,
+    schema: RowSchema,
+    attrs: Vec<Option<AttrId>>,
+}
+
+impl PathsOperator {
+    /// Resolves steps, names and options.
+    pub(crate) fn compile(
+        paths: &ast::Paths,
+        keyword: Span,
+        env: &Env,
+        sink: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let (course, steps): (Course, Vec<&Step>) = match &paths.between {
+            PathEnds::From(from) => (Course::From, vec![from]),
+            PathEnds::To(to) => (Course::To, vec![to]),
+            PathEnds::Between(from, to) => (Course::Between, vec![from, to]),
+        };
+        let kind = env.snapshot.schema().role(Role::Kind);
+        let names: Vec<&str> = steps.iter().filter_map(|step| Some(&*step.name.as_ref()?.text)).collect();
+        let steps: Vec<Option<StepFilter>> =
+            steps.iter().map(|step| compile_step(step, kind, &names, env, sink)).collect();
+        let by = match (&paths.by, kind) {
+            (Some(name), _) => node_attribute(name, env, sink),
+            (None, Some(kind)) => Some(kind.clone()),
+            (None, None) => {
+                sink.push(
+                    Diagnostic::error("E405", keyword, "this store has no attribute in the role of kind")
+                        .label("paths of what?")
+                        .help("write for example `BY channel`"),
+                );
+                None
+            }
+        };
+        let depth = match &paths.depth {
+            None if course == Course::Between => Some(DEPTH_BETWEEN_DEFAULT),
+            None => Some(DEPTH_DEFAULT),
+            Some(lit) => match count_of(lit, env, sink) {
+                Some(0) => {
+                    sink.push(
+                        Diagnostic::error("E308", lit.span, "a path has at least one node")
+                            .label("below 1")
+                            .help("write for example `DEPTH 5`"),
+                    );
+                    None
+                }
+                depth => depth,
+            },
+        };
+        let top = match &paths.top {
+            Some(lit) => Some(count_of(lit, env, sink)?),
+            None => None,
+        };
+        let list = |ty| RowType::List(Box::new(ty));
+        let columns = [
+            ("path", list(RowType::Text)),
+            ("journeys", RowType::Int),
+            ("customers", RowType::Int),
+            ("share", RowType::Float),
+            ("of", RowType::Int),
+            ("medians", list(RowType::Duration)),
+            ("p95s", list(RowType::Duration)),
+        ];
+        let columns: Vec<RowColumn> =
+            columns.into_iter().map(|(name, ty)| RowColumn { name: name.to_owned(), ty }).collect();
+        let attrs = vec![None; columns.len()];
+        Some(Self {
+            rule: Rule { course, depth: depth?, collapse: paths.collapse },
+            steps: steps.into_iter().collect::<Option<_>>()?,
+            by: by?,
+            top,
+            schema: RowSchema { columns },
+            attrs,
+        })
+    }
+
+    /// The paths of a unit; `passed` counts the interactions they run over.
+    fn paths(
+        &self,
+        codes: &[u32],
+        flow: &Flow,
+        with_gaps: bool,
+        passed: &mut Passed,
+        env: &Env,
+    ) -> PathTable {
+        let block = flow.block();
+        let classes = classes(&self.steps, flow, env);
+        let (mut table, mut path) = (PathTable::default(), Path::default());
+        for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
+            let rows = block.journey(journey);
+            let start = rows.start;
+            let nodes = codes.get(rows.clone()).unwrap_or_default();
+            let times = block.times.get(rows.clone()).unwrap_or_default();
+            let classes = classes.get(rows).unwrap_or_default();
+            if self.rule.path(nodes, times, classes, &mut path) {
+                table.add(&path, flow.customer(journey), with_gaps);
+                for row in path.span.clone().filter(|row| flow.sees(start + row)) {
+                    let unknown = nodes.get(row) == Some(&UNKNOWN) && !self.rule.names(row, &path.span);
+                    passed.seen += 1;
+                    passed.keyless += u64::from(unknown);
+                }
+            }
+        }
+        table
+    }
+}
+
+impl Operator for PathsOperator {
+    fn schema(&self) -> &RowSchema {
+        &self.schema
+    }
+
+    fn attrs(&self) -> &[Option<AttrId>] {
+        &self.attrs
+    }
+
+    fn reads(&self, _needed: &[bool]) -> Vec<AttrId> {
+        step_attributes(&self.steps).chain([self.by.id]).collect()
+    }
+
+    /// Those with an interaction for each step.
+    fn candidates(&self, snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
+        let mut all: Option<RoaringBitmap> = None;
+        for predicate in self.steps.iter().filter_map(|step| step.predicate.as_ref()) {
+            let these = super::index::candidates_of(predicate, 1, snapshot)?;
+            all = match (all, these) {
+                (Some(all), Some(these)) => Some(all & these),
+                (all, these) => all.or(these),
+            };
+        }
+        Ok(all)
+    }
+
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        Box::new(PathsWorker { operator: self, with_gaps: wanted.column(MEDIANS) || wanted.column(P95S) })
+    }
+
+    fn total(&self) -> Option<Box<dyn Total + '_>> {
+        Some(Box::new(PathsTotal {
+            operator: self,
+            table: PathTable::default(),
+            nodes: NodeTable::new(&self.by),
+            counted: Counted::default(),
+        }))
+    }
+
+    fn notes(&self, passed: &Passed) -> Vec<String> {
+        let left = LeftOut { seen: passed.seen, without: passed.keyless };
+        left.note(std::slice::from_ref(&self.by.name)).into_iter().collect()
+    }
+
+    fn explain(&self) -> (&'static str, String) {
+        let labels: Vec<&str> = self.steps.iter().map(|step| step.label.as_str()).collect();
+        let course = match self.rule.course {
+            Course::From => format!("from the first {}", labels.join("")),
+            Course::To => format!("to the last {}", labels.join("")),
+            Course::Between => format!("between {}", labels.join(" and ")),
+        };
+        let collapsed = if self.rule.collapse { ", repetitions as one" } else { "" };
+        let Rule { depth, .. } = self.rule;
+        let by = &self.by.name;
+        (
+            "PATHS",
+            format!("{course}, by {by}, up to {depth} nodes{collapsed}; one pass with a table of paths"),
+        )
+    }
+}
+
+struct PathsWorker<'a> {
+    operator: &'a PathsOperator,
+    with_gaps: bool,
+}
+
+/// What one unit adds to paths.
+struct PathsPart {
+    table: PathTable,
+    texts: Option<Vec<Arc<str>>>,
+    bytes: u64,
+}
+
+impl Worker for PathsWorker<'_> {
+    fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
+        let nodes = nodes_of(&self.operator.by, flow);
+        let table = self.operator.paths(&nodes.codes, flow, self.with_gaps, passed, env);
+        let bytes = table.bytes + texts_bytes(nodes.texts.as_deref());
+        env.hold(bytes)?;
+        Ok(Work::Part(Box::new(PathsPart { table, texts: nodes.texts, bytes })))
+    }
+}
+
+struct PathsTotal<'a> {
+    operator: &'a PathsOperator,
+    table: PathTable,
+    nodes: NodeTable,
+    counted: Counted,
+}
+
+impl Total for PathsTotal<'_> {
+    fn add(&mut self, part: Box<dyn Any + Send>) {
+        let Ok(part) = part.downcast::<PathsPart>() else { return };
+        self.counted.taken_in(part.bytes);
+        let here = self.nodes.renamed(part.texts);
+        self.table.merge(part.table, |node| here.get(node as usize).copied().unwrap_or(node));
+    }
+
+    fn hold(&mut self, env: &Env) -> Result<(), QueryLimit> {
+        self.counted.settle(self.table.bytes + self.nodes.bytes, env)
+    }
+
+    fn rows(self: Box<Self>, wanted: Wanted<'_>, env: &Env) -> Result<RowBatch, QueryLimit> {
+        let Self { operator, table, nodes, counted } = *self;
+        let mut paths = table.into_paths();
+        let texts = Texts::new(&paths, &nodes, env);
+        paths.sort_unstable_by(|a, b| b.journeys.cmp(&a.journeys).then_with(|| texts.order(a, b)));
+        let all: u64 = paths.iter().map(|path| path.journeys).sum();
+        let rest = paths.split_off(operator.top.map_or(paths.len(), |top| top.min(paths.len())));
+        let mut rows = RowBatch::empty(operator.schema.columns.len());
+        let mut sets = Vec::with_capacity(paths.len() + 1);
+        let mut push = |path: Cell, journeys: u64, customers: RoaringBitmap, lengths: [Cell; 2]| {
+            let share = if all == 0 { Cell::Null } else { Cell::Float(journeys as f64 / all as f64) };
+            let [medians, p95s] = lengths;
+            let cells = [path, count(journeys), count(customers.len()), share, count(all), medians, p95s];
+            rows.columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+            rows.len += 1;
+            sets.push(customers);
+        };
+        for mut path in paths {
+            let lengths = match wanted.column(MEDIANS) || wanted.column(P95S) {
+                true => lengths(&mut path),
+                false => [Cell::Null, Cell::Null],
+            };
+            push(texts.list(&path), path.journeys, path.customers, lengths);
+        }
+        if !rest.is_empty() {
+            let journeys = rest.iter().map(|path| path.journeys).sum();
+            let customers = rest.iter().fold(RoaringBitmap::new(), |all, path| all | &path.customers);
+            let path = Cell::List([Cell::text(OTHER_TEXT)].into());
+            push(path, journeys, customers, [Cell::Null, Cell::Null]);
+        }
+        if wanted.column(CUSTOMERS) {
+            env.note_overlap(&sets);
+        }
+        counted.release(env);
+        rows.sets = Sets::Many(sets);
+        Ok(rows)
+    }
+}
+
+fn count(number: u64) -> Cell {
+    Cell::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// The texts of nodes, and their order: NULL after everything.
+struct Texts {
+    /// By the number in paths: the cell, and its place in the order.
+    cells: HashMap<u32, (Cell, usize)>,
+}
+
+impl Texts {
+    fn new(paths: &[PathSum], nodes: &NodeTable, env: &Env) -> Self {
+        let mut cells: HashMap<u32, (Cell, usize)> = HashMap::new();
+        for &node in paths.iter().flat_map(|path| path.nodes.iter()) {
+            cells.entry(node).or_insert_with(|| {
+                let cell = match node {
+                    UNKNOWN => Cell::Null,
+                    CUT => Cell::text(CUT_TEXT),
+                    node => Cell::Str(nodes.text(node - 1, env)),
+                };
+                (cell, 0)
+            });
+        }
+        let mut places: Vec<(u32, &mut (Cell, usize))> =
+            cells.iter_mut().map(|(node, cell)| (*node, cell)).collect();
+        // The mark of a cut comes after a value that reads the same.
+        places.sort_unstable_by(|(a, x), (b, y)| order(&x.0, &y.0, env).then(a.cmp(b)));
+        places.into_iter().enumerate().for_each(|(place, (_, cell))| cell.1 = place);
+        Self { cells }
+    }
+
+    /// Node by node, the shorter first.
+    fn order(&self, a: &PathSum, b: &PathSum) -> std::cmp::Ordering {
+        let place = |node: &u32| self.cells.get(node).map(|cell| cell.1);
+        a.nodes.iter().map(place).cmp(b.nodes.iter().map(place))
+    }
+
+    fn list(&self, path: &PathSum) -> Cell {
+        let cell = |node| self.cells.get(node).map_or(Cell::Null, |cell| cell.0.clone());
+        Cell::List(path.nodes.iter().map(cell).collect())
+    }
+}
+
+/// The medians and the 95th percentiles of a path's gaps, one between each two
+/// nodes; NULL beside a cut.
+fn lengths(path: &mut PathSum) -> [Cell; 2] {
+    let between = path.nodes.len().saturating_sub(1);
+    // Up to a cut; each journey has as many.
+    let known = path.nodes.iter().position(|node| *node == CUT).map_or(between, |cut| cut.saturating_sub(1));
+    let mut lists = [Vec::with_capacity(between), Vec::with_capacity(between)];
+    for place in 0..between {
+        let mut gaps: Vec<i64> = match place < known {
+            true => path.gaps.iter().skip(place).step_by(known).copied().collect(),
+            false => Vec::new(),
+        };
+        for (list, q) in lists.iter_mut().zip([0.5, 0.95]) {
+            list.push(quantile(&mut gaps, q).map_or(Cell::Null, Cell::Duration));
+        }
+    }
+    lists.map(|list| Cell::List(list.into()))
+}
