@@ -208,8 +208,9 @@ impl Declared<'_> {
         let behind: usize = steps[deepest..last].iter().map(|step| step.after.len()).sum();
         let nth = |step: usize| filled[step][steps[step].min as usize - 1];
         let reached = match self.rule.simultaneous {
-            Some(_) => passed.iter().map(|&step| nth(step)).max()?,
-            None => nth(deepest),
+            // Steps out of order complete with the latest of them.
+            Some(_) if complete => passed.iter().map(|&step| nth(step)).max()?,
+            _ => nth(deepest),
         };
         let rows = (0..).zip(filled).flat_map(|(step, rows)| rows.iter().map(move |&row| (row, step)));
         let found = Found {
