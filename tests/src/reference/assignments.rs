@@ -163,7 +163,8 @@ impl<'s, 'e> Search<'s, 'e> {
             return false;
         }
         let bound = self.bound(so_far);
-        if !before.absences.iter().all(|absence| self.passes(self.after(absence, last.row, &bound))) {
+        let mut absences = self.pattern.absences(last.element, element);
+        if !absences.all(|absence| self.passes(self.after(absence, last.row, &bound))) {
             return false;
         }
         let edge = &self.pattern.elements[element].edge;
@@ -220,12 +221,12 @@ impl<'s, 'e> Search<'s, 'e> {
     /// repetitions, and the absences after the last one hold.
     pub fn is_match(&self, chosen: &[Taken]) -> bool {
         let Some(last) = chosen.last() else { return false };
-        let element = &self.pattern.elements[last.element];
-        repetitions(chosen) >= element.min
-            && self.pattern.elements[last.element + 1..].iter().all(|later| !later.required())
-            && element
-                .absences
-                .iter()
+        let elements = &self.pattern.elements;
+        repetitions(chosen) >= elements[last.element].min
+            && elements[last.element + 1..].iter().all(|later| !later.required())
+            && self
+                .pattern
+                .absences(last.element, elements.len())
                 .all(|absence| self.passes(self.after(absence, last.row, &self.bound(chosen))))
     }
 

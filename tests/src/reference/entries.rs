@@ -4,6 +4,7 @@
 use super::assignments::{Search, Taken, repetitions};
 use super::flow::Journey;
 use super::funnel::{Attempt, Funnel, best};
+use super::pattern::Absence;
 
 /// What is open at a row of the walk.
 struct Entry {
@@ -88,8 +89,12 @@ fn continuations(search: &Search, taken: &[Taken]) -> Vec<usize> {
         found.push(last);
     }
     if repetitions(taken) >= elements[last].min {
+        let end = search.journey.event(taken[taken.len() - 1].row);
         for (place, element) in elements.iter().enumerate().skip(last + 1) {
-            found.push(place);
+            // NULL equals nothing: what is SAME must be known here.
+            if element.edge.same.iter().all(|attr| end.attrs.contains_key(attr)) {
+                found.push(place);
+            }
             if element.required() {
                 break;
             }
@@ -114,21 +119,25 @@ fn in_time(search: &Search, taken: &[Taken], row: usize) -> bool {
     (by_window && by_edge) || awaits_absence(search, taken)
 }
 
-/// Whether only absences are missing.
-fn awaits_absence(search: &Search, taken: &[Taken]) -> bool {
+/// The absences that come after the last step taken, where nothing else is missing.
+fn awaited<'s>(search: &Search<'s, '_>, taken: &[Taken]) -> Vec<&'s Absence> {
     let elements = &search.pattern.elements;
     let last = taken[taken.len() - 1].element;
-    repetitions(taken) >= elements[last].min
-        && !elements[last].absences.is_empty()
-        && elements[last + 1..].iter().all(|later| !later.required())
+    let complete = repetitions(taken) >= elements[last].min
+        && elements[last + 1..].iter().all(|later| !later.required());
+    if complete { search.pattern.absences(last, elements.len()).collect() } else { Vec::new() }
+}
+
+/// Whether only absences are missing.
+fn awaits_absence(search: &Search, taken: &[Taken]) -> bool {
+    !awaited(search, taken).is_empty()
 }
 
 /// Whether only absences were missing, and their deadlines lie before `row`.
 fn absences_are_over(search: &Search, taken: &[Taken], row: usize) -> bool {
     let last = taken[taken.len() - 1];
-    let absences = &search.pattern.elements[last.element].absences;
-    awaits_absence(search, taken)
-        && absences.iter().all(|absence| search.time(last.row) + absence.within < search.time(row))
+    let over = |absence: &&Absence| search.time(last.row) + absence.within < search.time(row);
+    awaits_absence(search, taken) && awaited(search, taken).iter().all(over)
 }
 
 /// Whether nothing can follow `taken` any more once `row` lies after it: it
@@ -138,10 +147,10 @@ fn is_broken(search: &Search, taken: &[Taken], row: usize) -> bool {
     let elements = &search.pattern.elements;
     let last = taken[taken.len() - 1];
     let bound = search.bound(taken);
-    let came = elements[last.element].absences.iter().any(|absence| {
+    let came = |absence: &Absence| {
         search.time(row) <= search.time(last.row) + absence.within
             && search.satisfies(&absence.step, row, &bound)
-    });
+    };
     let goes_on = continuations(search, taken).into_iter().any(|next| {
         if next == last.element {
             return !search.pattern.strict;
@@ -149,7 +158,9 @@ fn is_broken(search: &Search, taken: &[Taken], row: usize) -> bool {
         let edge = &elements[next].edge;
         let excluded = (last.row + 1..=row)
             .any(|between| edge.no.iter().any(|step| search.satisfies(step, between, &bound)));
-        !came && !edge.next && !search.pattern.strict && !excluded
+        let violated = search.pattern.absences(last.element, next).any(came);
+        !violated && !edge.next && !search.pattern.strict && !excluded
     });
-    !goes_on && (came || !awaits_absence(search, taken))
+    let waits = awaits_absence(search, taken) && !awaited(search, taken).into_iter().any(came);
+    !goes_on && !waits
 }

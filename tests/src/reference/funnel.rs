@@ -209,7 +209,7 @@ pub fn best<'e>(search: &Search<'_, 'e>, query: &Funnel) -> Option<Attempt<'e>> 
 }
 
 /// The attempt that an assignment makes; `None` where its last step has too few
-/// repetitions, or no required row is reached.
+/// repetitions, or no required step is reached.
 fn describe<'e>(search: &Search<'_, 'e>, query: &Funnel, taken: Vec<Taken>) -> Option<Attempt<'e>> {
     let elements = &query.pattern.elements;
     let last = *taken.last()?;
@@ -222,18 +222,24 @@ fn describe<'e>(search: &Search<'_, 'e>, query: &Funnel, taken: Vec<Taken>) -> O
         .rows()
         .into_iter()
         .map(|row| match row {
-            Row::Element(place) => taken.iter().any(|taken| taken.element == place),
+            Row::Element(place) => {
+                let is_taken = taken.iter().any(|taken| taken.element == place);
+                holds &= is_taken || !elements[place].required();
+                is_taken
+            }
             // Those before the last step taken hold, else it were not taken.
             Row::Absence(place, absence) => {
                 holds &= place < last.element
-                    || (place == last.element
-                        && search.after(&elements[place].absences[absence], last.row, &bound)
-                            == Absent::Holds);
+                    || search.after(&elements[place].absences[absence], last.row, &bound) == Absent::Holds;
                 holds
             }
         })
         .collect();
     let rows = query.rows();
+    let counts = |row: usize| matches!(rows[row], Row::Element(_)) && query.requires(rows[row]);
+    if !(0..rows.len()).any(|row| reached[row] && counts(row)) {
+        return None;
+    }
     let depth = (0..rows.len()).rev().find(|&row| reached[row] && query.requires(rows[row]))? + 1;
     let outcome = (depth < query.full_depth()).then(|| outcome(search, query, &taken, depth));
     Some(Attempt { journey: search.journey.clone(), taken, depth, reached, outcome, held: Vec::new() })

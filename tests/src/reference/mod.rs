@@ -57,6 +57,12 @@ impl From<&str> for Val {
     }
 }
 
+impl From<i64> for Val {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
 /// One interaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {

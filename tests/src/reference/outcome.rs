@@ -43,8 +43,9 @@ pub fn outcome(search: &Search, query: &Funnel, taken: &[Taken], depth: usize) -
         }
         _ => None,
     };
-    let edge = pattern.elements[last.element + 1..].iter().find(|element| element.required());
-    let edge = edge.map(|element| &element.edge);
+    let next_step =
+        (last.element + 1..pattern.elements.len()).find(|&place| pattern.elements[place].required());
+    let edge = next_step.map(|place| &pattern.elements[place].edge);
     let by_edge = edge.and_then(|edge| edge.at_most).map(|most| search.time(last.row) + most);
     let by_window = pattern.within.map(|within| search.time(taken[0].row) + within);
     let deadline = by_window.into_iter().chain(by_edge).chain(by_absence).min();
@@ -55,9 +56,8 @@ pub fn outcome(search: &Search, query: &Funnel, taken: &[Taken], depth: usize) -
     });
     let adjacent = edge.is_some_and(|edge| edge.next || pattern.strict);
     let broken = adjacent && !rest.is_empty();
-    let violated = pattern.elements[last.element]
-        .absences
-        .iter()
+    let violated = pattern
+        .absences(last.element, next_step.unwrap_or(pattern.elements.len()))
         .any(|absence| search.after(absence, last.row, &bound) == Absent::Violated);
     let ended = excluded || broken || violated || journey.is_over(search.right);
     let latest = taken.iter().map(|taken| taken.row).max().unwrap_or(last.row);

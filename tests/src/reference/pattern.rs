@@ -162,6 +162,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// The absences written after the elements `from..to`. Those of a step that
+    /// was skipped are measured from the step taken before it.
+    pub fn absences(&self, from: usize, to: usize) -> impl Iterator<Item = &Absence> {
+        self.elements[from..to].iter().flat_map(|element| &element.absences)
+    }
+
     /// `(:a) -> (:b) …`, a letter a step.
     pub fn of(labels: &str) -> Self {
         let elements = labels.chars().map(|label| Element::once(Step::of(&label.to_string()))).collect();

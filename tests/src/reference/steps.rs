@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::flow::View;
-use super::funnel::{At, Attempt, Funnel, attempts};
+use super::funnel::{At, Attempt, Funnel, Row, attempts};
 use super::outcome::Outcome;
 use super::{Event, quantile};
 
@@ -52,12 +52,17 @@ pub fn group(attempt: &Attempt, query: &Funnel) -> Group {
         At::All => attempt.held[attempt.held.len() - query.by.len()..].iter().cloned().map(Some).collect(),
         At::First => values(Some(attempt.start()), query),
         At::Last if attempt.outcome.is_some() => values(None, query),
-        At::Last => values(attempt.first_of(query, query.rows().len() - 1), query),
+        At::Last => values(attempt.first_of(query, last_step(query)), query),
         At::Step(number) => values(attempt.first_of(query, number - 1), query),
     };
     let values =
         values.into_iter().map(|value| (value.is_none(), value.unwrap_or_default())).collect::<Vec<_>>();
     (values, query.trend.map(|period| period.start_of(attempt.start().time)))
+}
+
+/// The row of the last element that interactions fill.
+fn last_step(query: &Funnel) -> usize {
+    query.rows().iter().rposition(|row| matches!(row, Row::Element(_))).unwrap_or(0)
 }
 
 fn values(event: Option<&Event>, query: &Funnel) -> Vec<Option<String>> {

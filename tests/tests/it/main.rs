@@ -10,6 +10,7 @@ mod funnels;
 mod golden;
 mod kill;
 mod pruning;
+mod random_queries;
 mod real_data;
 mod reference;
 mod repair;

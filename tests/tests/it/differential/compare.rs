@@ -12,8 +12,15 @@ use throughline_tests::store::Store;
 use throughline_tests::table::{Table, show_duration, show_float};
 
 /// What one test compares at least, by its name: pairs of a history and a query.
-pub(crate) const SHARES: &[(&str, usize)] =
-    &[("flows", 2_000), ("chains", 4_000), ("funnels", 14_000), ("fcr", 2_000), ("as_of", 1_000)];
+pub(crate) const SHARES: &[(&str, usize)] = &[
+    ("flows", 2_000),
+    ("chains", 3_000),
+    ("funnels", 4_000),
+    ("matches", 5_000),
+    ("options", 6_000),
+    ("fcr", 2_000),
+    ("as_of", 1_000),
+];
 
 /// The whole of it: what the ordinary run compares at least.
 pub(crate) const QUERIES_MIN: usize = 20_000;
@@ -38,6 +45,14 @@ where
 {
     let share = SHARES.iter().find(|(of, _)| *of == name).map(|(_, share)| *share);
     let share = share.unwrap_or_else(|| panic!("{name} has no share"));
+    run_share(name, share, inputs, check);
+}
+
+/// As [`run`], with a share that does not count among the comparisons with the reference.
+pub(crate) fn run_share<S: Strategy>(name: &str, share: usize, inputs: &S, check: impl Fn(S::Value))
+where
+    S::Value: Debug,
+{
     let long = std::env::var_os("THROUGHLINE_LONG").is_some_and(|value| value == "1");
     let share = if long { share * LONG } else { share };
     let cases_asked_for = std::env::var_os("PROPTEST_CASES").is_some();
@@ -49,7 +64,7 @@ where
         let cases = if cases_asked_for { defaults.cases } else { 16 };
         let config = Config {
             cases,
-            max_shrink_iters: 2_000,
+            max_shrink_iters: 500,
             // The input is printed whole, and tests of several inputs share this place.
             failure_persistence: None,
             ..defaults

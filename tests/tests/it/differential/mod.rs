@@ -7,8 +7,11 @@
 
 mod as_of;
 mod chains;
-mod compare;
+pub(crate) mod compare;
 mod fcr;
 mod flows;
 mod funnels;
-mod history;
+pub(crate) mod history;
+mod matches;
+mod options;
+mod patterns;
