@@ -233,7 +233,7 @@ impl Operator for MatchOperator {
         let way = match (rule.is_joint(), rule.simultaneous.is_some()) {
             (true, _) => "; a search, because predicates name other steps",
             (false, true) => "; a search, because steps may come out of order",
-            (false, false) => "",
+            (false, false) => "; in time linear in the interactions",
         };
         ("MATCH", format!("{}; {which}{way}", self.text))
     }
