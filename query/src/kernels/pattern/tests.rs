@@ -255,3 +255,21 @@ fn an_attempt_says_what_it_waits_for() {
     };
     assert_eq!((ended("A"), ended("AX"), ended("AXA")), (false, true, false));
 }
+
+/// What waits for an absence ends where the step behind it cannot come any more.
+#[test]
+fn an_attempt_that_waits_for_an_absence_waits_for_the_step_behind_it() {
+    let mut ab =
+        Pattern::new(vec![step("A"), joined("B", Edge { high: Some(1500), ..no(1) })], vec!["Y", "X"]);
+    ab.rule.right_edge = 3_000;
+    ab.rule.steps[0].after.push(Absence { mark: 0, within: 9_000, names: 0 });
+    let asked = |journey: &str| {
+        ab.on(journey, |matcher, rows| {
+            let found = deepest(matcher, rows);
+            (found.pending, matcher.deadline(rows, &found), matcher.has_ended(rows, None, &found))
+        })
+    };
+    assert_eq!(asked("A"), (true, Some(1500), false));
+    assert_eq!(asked("AX"), (true, Some(1500), true));
+    assert_eq!(asked("AY"), (false, Some(1500), true));
+}
