@@ -370,7 +370,8 @@ impl<'a> Planner<'a> {
                 };
                 stages.extend(split.map(Stage::Split));
                 let funnel = &**funnel;
-                let steps = FunnelOperator::compile(funnel, op.keyword, inflow, env, &mut self.sink)?;
+                let mut steps = FunnelOperator::compile(funnel, op.keyword, inflow, env, &mut self.sink)?;
+                self.engine(steps.look_up_arrivals(self.snapshot))?;
                 let Some((next, after)) = ops.split_first() else { return Some(Box::new(steps)) };
                 let rows = match &next.kind {
                     OpKind::Reached(step) => steps.attempts(step, None, env, &mut self.sink)?,

@@ -120,6 +120,14 @@ impl FunnelOperator {
         Some(Self { finder, breakdown, hold, output: Output::Steps, schema, attrs })
     }
 
+    /// Looks up in the store what notes on absences need.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn look_up_arrivals(&mut self, snapshot: &Snapshot) -> throughline_engine::Result<()> {
+        self.finder.plan.look_up_arrivals(snapshot)
+    }
+
     /// The attributes that journeys are split by before anything is matched:
     /// those of HOLD and of BY … AT ALL, as they are written.
     pub(crate) fn split_names(funnel: &ast::Funnel) -> Vec<ast::Name> {
@@ -289,6 +297,12 @@ impl Operator for FunnelOperator {
         if self.breakdown.at == At::All && matches!(self.output, Output::Steps) {
             notes.push("each value is matched alone, so the groups do not add up".to_owned());
         }
+        if passed.unheard > 0 {
+            let (unheard, arrivals) = (grouped(passed.unheard), self.finder.plan.arrivals_in_words());
+            notes.push(format!(
+                "{unheard} of the attempts say that nothing came up to a time by which its channel may have stopped: {arrivals}"
+            ));
+        }
         if matches!(self.output, Output::Values(_)) && passed.open > 0 {
             let open = grouped(passed.open);
             notes.push(format!("{open} of the attempts are left out: too early to tell whether they drop"));
@@ -340,6 +354,7 @@ impl Worker for FunnelWorker<'_> {
             Output::Steps => {
                 let mut counts = Counts::new(&finder.elements, breakdown, *wanted);
                 finder.each(search, flow, env, |attempt| {
+                    passed.unheard += u64::from(finder.is_unheard(attempt));
                     counts.push(attempt, &finder.elements, breakdown, env);
                 })?;
                 counts.close();

@@ -9,7 +9,7 @@ use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
 use super::super::flow::Flow;
 use super::super::pattern::{InSight, PatternPlan, Sight};
-use super::elements::Elements;
+use super::elements::{Elements, What};
 use super::outcome::outcome;
 use super::search::Search;
 use crate::kernels::funnel::Rule;
@@ -116,6 +116,14 @@ impl Best {
 }
 
 impl Finder {
+    /// Whether an attempt claims that nothing came, up to a time by which the
+    /// channel of what is absent may have stopped arriving.
+    pub(super) fn is_unheard(&self, attempt: &Attempt<'_>) -> bool {
+        let mut reached = self.elements.iter().take(attempt.last + 1);
+        reached.any(|element| element.what == What::Absence)
+            && self.plan.outlasts_arrivals(attempt.view, attempt.found)
+    }
+
     /// Hands on every attempt that counts, in the order of the customers.
     ///
     /// # Errors
