@@ -19,7 +19,7 @@ use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
 use crate::plan::flow::{Flow, Pieces, only};
-use crate::plan::index::choose;
+use crate::plan::index::{choose, takes_out};
 use crate::plan::operator::{Passed, Wanted, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
@@ -401,10 +401,6 @@ fn cost_of(batch: &RowBatch, began: Instant) -> Cost {
     Cost { customers, rows: Some(batch.len as u64), time, ..Cost::default() }
 }
 
-/// Below this share of a unit's customers, the wanted ones' journeys are taken out of it rather
-/// than the others passed over: one in so many.
-const TAKE_OUT_BELOW_ONE_IN: usize = 2;
-
 /// The journeys of a unit that a phase begins with, and how many interactions were decoded for them.
 /// What a plan sees of the store, and its phases.
 fn seen<'a>(
@@ -435,7 +431,7 @@ fn flow_of(
     let mut wanted = wanted;
     if let Some(those) = wanted {
         let asked = block.customers.iter().filter(|customer| those.contains(**customer)).count();
-        if asked.saturating_mul(TAKE_OUT_BELOW_ONE_IN) < block.customers.len() {
+        if takes_out(asked as u64, block.customers.len() as u64) {
             block = only(&block, those);
             wanted = None;
         }

@@ -355,7 +355,7 @@ impl<'a> Planner<'a> {
             }
             OpKind::Paths(paths) => {
                 *ops = rest;
-                Some(Box::new(PathsOperator::compile(paths, op.keyword, env, &mut self.sink)?))
+                Some(Box::new(PathsOperator::compile(paths, op.keyword, inflow, env, &mut self.sink)?))
             }
             OpKind::Graph(graph) => {
                 *ops = rest;

@@ -23,7 +23,7 @@ use throughline_engine::{AttrId, Attribute, Role, Snapshot};
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::interaction::named;
-use super::operator::{Operator, Passed, Total, Wanted, Work, Worker};
+use super::operator::{Operator, Passed, Reason, Total, Wanted, Work, Worker};
 use super::pattern::{PatternElement, PatternPlan, Reading};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::kernels::funnel::{Bounds, Rule as PlainRule};
@@ -308,6 +308,15 @@ impl Operator for FunnelOperator {
             notes.push(format!("{open} of the attempts are left out: too early to tell whether they drop"));
         }
         notes
+    }
+
+    fn why_not(&self, flow: &Flow, env: &Env) -> Vec<Reason> {
+        let mut reasons = self.finder.plan.why_not("FUNNEL", flow, env);
+        if let Output::Attempts(listed, _) = &self.output {
+            let lacks_step = reasons.iter().any(|reason| !reason.holds);
+            reasons.extend(listed::why_not(self, listed, lacks_step, flow, env));
+        }
+        reasons
     }
 
     fn explain(&self) -> (&'static str, String) {

@@ -9,15 +9,17 @@ use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Attribute, Role, Snapshot};
 
 use super::flow::Flow;
+use super::inflow::Inflow;
 use super::nodes::{NodeTable, node_attribute, nodes_of, texts_bytes};
 use super::operator::{Counted, Operator, Passed, Total, Wanted, Work, Worker};
+use super::pattern::{InSight, PatternPlan, Reading};
 use super::split::LeftOut;
-use super::steps::{StepFilter, classes, compile_step, step_attributes};
 use crate::diagnostics::Diagnostic;
 use crate::kernels::paths::{CUT, Course, Path, PathSum, PathTable, Rule, UNKNOWN};
+use crate::kernels::pattern::Joint;
 use crate::rows::cell::order;
 use crate::rows::{Cell, Env, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, count_of, quantile};
-use crate::syntax::ast::{self, PathEnds, Span, Step};
+use crate::syntax::ast::{self, Edge, Element, ElementKind, PathEnds, Pattern, Span, Step};
 
 /// Most nodes of a path that begins or ends anywhere, unless DEPTH is written.
 const DEPTH_DEFAULT: usize = 5;
@@ -37,7 +39,8 @@ const P95S: usize = 6;
 #[derive(Clone, Debug)]
 pub(crate) struct PathsOperator {
     rule: Rule,
-    steps: Vec<StepFilter>,
+    /// The one step, or the two that paths lie between.
+    plan: PatternPlan,
     by: Attribute,
     /// Only so many paths have rows of their own.
     top: Option<usize>,
@@ -50,6 +53,7 @@ impl PathsOperator {
     pub(crate) fn compile(
         paths: &ast::Paths,
         keyword: Span,
+        inflow: Inflow,
         env: &Env,
         sink: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
@@ -59,9 +63,20 @@ impl PathsOperator {
             PathEnds::Between(from, to) => (Course::Between, vec![from, to]),
         };
         let kind = env.snapshot.schema().role(Role::Kind);
-        let names: Vec<&str> = steps.iter().filter_map(|step| Some(&*step.name.as_ref()?.text)).collect();
-        let steps: Vec<Option<StepFilter>> =
-            steps.iter().map(|step| compile_step(step, kind, &names, env, sink)).collect();
+        let reading = Reading {
+            operator: "PATHS",
+            keyword,
+            labels: kind,
+            names_alone: false,
+            strict: false,
+            any_order: false,
+            anchor_first: false,
+            within: None,
+            simultaneous: None,
+            started: None,
+            inflow,
+        };
+        let plan = PatternPlan::compile(&pattern_of(&steps), &reading, env, sink);
         let by = match (&paths.by, kind) {
             (Some(name), _) => node_attribute(name, env, sink),
             (None, Some(kind)) => Some(kind.clone()),
@@ -108,7 +123,7 @@ impl PathsOperator {
         let attrs = vec![None; columns.len()];
         Some(Self {
             rule: Rule { course, depth: depth?, collapse: paths.collapse },
-            steps: steps.into_iter().collect::<Option<_>>()?,
+            plan: plan?,
             by: by?,
             top,
             schema: RowSchema { columns },
@@ -125,25 +140,54 @@ impl PathsOperator {
         passed: &mut Passed,
         env: &Env,
     ) -> PathTable {
-        let block = flow.block();
-        let classes = classes(&self.steps, flow, env);
+        let sight = self.plan.sight(flow, env);
         let (mut table, mut path) = (PathTable::default(), Path::default());
-        for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
-            let rows = block.journey(journey);
-            let start = rows.start;
-            let nodes = codes.get(rows.clone()).unwrap_or_default();
-            let times = block.times.get(rows.clone()).unwrap_or_default();
-            let classes = classes.get(rows).unwrap_or_default();
-            if self.rule.path(nodes, times, classes, &mut path) {
-                table.add(&path, flow.customer(journey), with_gaps);
-                for row in path.span.clone().filter(|row| flow.sees(start + row)) {
-                    let unknown = nodes.get(row) == Some(&UNKNOWN) && !self.rule.names(row, &path.span);
-                    passed.seen += 1;
-                    passed.keyless += u64::from(unknown);
-                }
+        let mut nodes: Vec<u32> = Vec::new();
+        for view in (0..flow.block().customers.len()).filter_map(|journey| sight.journey(journey)) {
+            let rows = view.rows();
+            nodes.clear();
+            let code = |row: usize| codes.get(view.row(row as u32)).copied().unwrap_or(UNKNOWN);
+            nodes.extend((0..rows.times.len()).map(code));
+            let beside = self.beside(&view, rows.classes, env);
+            let classes = beside.as_deref().unwrap_or(rows.classes);
+            if !self.rule.path(&nodes, rows.times, classes, &mut path) {
+                continue;
+            }
+            table.add(&path, flow.customer(view.journey), with_gaps);
+            for row in path.span.clone() {
+                let unknown = nodes.get(row) == Some(&UNKNOWN) && !self.rule.names(row, &path.span);
+                passed.seen += 1;
+                passed.keyless += u64::from(unknown);
             }
         }
         table
+    }
+
+    /// The steps that rows fill where the second names the first, which is the
+    /// first row that fills it; `None` where it does not.
+    fn beside(&self, view: &InSight<'_>, classes: &[u64], env: &Env) -> Option<Vec<u64>> {
+        self.plan.rule.steps.get(1).filter(|step| step.names != 0)?;
+        let first = classes.iter().position(|class| class & 1 != 0)? as u32;
+        let beside = view.beside(env);
+        let class = |(row, &class): (usize, &u64)| {
+            let fills = class & 2 == 0 || beside.fills(1, row as u32, &[Some(first), None]);
+            if fills { class } else { class & !2 }
+        };
+        Some(classes.iter().enumerate().map(class).collect())
+    }
+}
+
+/// The steps as a pattern: one after the other.
+fn pattern_of(steps: &[&Step]) -> Pattern {
+    let element = |step: &&Step| Element {
+        kind: ElementKind::Step((*step).clone()),
+        quantifier: None,
+        span: step.span,
+    };
+    Pattern {
+        elements: steps.iter().map(element).collect(),
+        edges: vec![Edge::default(); steps.len().saturating_sub(1)],
+        span: steps.iter().map(|step| step.span).reduce(Span::to).unwrap_or_default(),
     }
 }
 
@@ -157,20 +201,12 @@ impl Operator for PathsOperator {
     }
 
     fn reads(&self, _needed: &[bool]) -> Vec<AttrId> {
-        step_attributes(&self.steps).chain([self.by.id]).collect()
+        self.plan.reads().into_iter().chain([self.by.id]).collect()
     }
 
     /// Those with an interaction for each step.
     fn candidates(&self, snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
-        let mut all: Option<RoaringBitmap> = None;
-        for predicate in self.steps.iter().filter_map(|step| step.predicate.as_ref()) {
-            let these = super::index::candidates_of(predicate, 1, snapshot)?;
-            all = match (all, these) {
-                (Some(all), Some(these)) => Some(all & these),
-                (all, these) => all.or(these),
-            };
-        }
-        Ok(all)
+        self.plan.candidates(snapshot)
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
@@ -192,7 +228,7 @@ impl Operator for PathsOperator {
     }
 
     fn explain(&self) -> (&'static str, String) {
-        let labels: Vec<&str> = self.steps.iter().map(|step| step.label.as_str()).collect();
+        let labels: Vec<&str> = self.plan.steps.iter().map(|step| step.label.as_str()).collect();
         let course = match self.rule.course {
             Course::From => format!("from the first {}", labels.join("")),
             Course::To => format!("to the last {}", labels.join("")),

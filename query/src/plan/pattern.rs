@@ -14,6 +14,7 @@ mod beside;
 mod names;
 mod resolve;
 mod sight;
+mod why_not;
 
 use std::ops::Range;
 

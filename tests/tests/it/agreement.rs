@@ -20,17 +20,17 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let topic = prop::option::weighted(0.7, prop::sample::select(vec!["x", "y"]));
     let event = (0..5_u8, 0..30_i64, kind, topic);
     prop::collection::vec(event, 1..40).prop_map(|drawn| {
-        let event =
-            |(place, (customer, hour, kind, topic)): (usize, (u8, i64, Option<&str>, Option<&str>))| {
-                let mut event = Event::new(&format!("crm:{customer}"), START + hour * HOUR, place as u64);
-                for (name, value) in [("kind", kind), ("topic", topic)] {
-                    if let Some(value) = value {
-                        event = event.with(name, value);
-                    }
+        let mut events = Vec::new();
+        for (place, (customer, hour, kind, topic)) in drawn.into_iter().enumerate() {
+            let mut event = Event::new(&format!("crm:{customer}"), START + hour * HOUR, place as u64);
+            for (name, value) in [("kind", kind), ("topic", topic)] {
+                if let Some(value) = value {
+                    event = event.with(name, value);
                 }
-                event
-            };
-        drawn.into_iter().enumerate().map(event).collect()
+            }
+            events.push(event);
+        }
+        events
     })
 }
 
@@ -67,6 +67,24 @@ proptest! {
         for row in table.select(&["of"]).rows {
             prop_assert_eq!(&row[0], &all.to_string());
         }
+    }
+
+    #[test]
+    fn edges_are_the_matches_and_the_strict_funnels_of_two_steps(
+        events in events(), from in 0..4_usize, to in 0..4_usize, before in 0..3_usize,
+    ) {
+        let store = Store::of(&events);
+        let (from, to, before) = (KINDS[from], KINDS[to], BEFORE[before]);
+        let before = format!("WHERE kind IS NOT NULL |> {before}");
+        let edge = |column: &str| {
+            let one = format!("WHERE from = '{from}' AND to = '{to}' |> SELECT {column}");
+            number(&store, &format!("{before}GRAPH BY kind |> {one}"))
+        };
+        let steps = format!("(:{from}) -[NEXT]-> (:{to})");
+        let matches = format!("{before}MATCH {steps} EACH |> AGGREGATE count(*) AS n");
+        prop_assert_eq!(edge("count"), number(&store, &matches));
+        let funnel = format!("{before}FUNNEL {steps} |> WHERE step = 2 |> SELECT reached");
+        prop_assert_eq!(edge("customers"), number(&store, &funnel));
     }
 
     #[test]

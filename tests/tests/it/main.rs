@@ -1,6 +1,7 @@
 //! The tests that cross crates, as one binary.
 
 mod agreement;
+mod choice;
 mod cohorts;
 mod conformance;
 mod crash;

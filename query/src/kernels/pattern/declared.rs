@@ -208,7 +208,6 @@ impl Declared<'_> {
         let behind: usize = steps[deepest..last].iter().map(|step| step.after.len()).sum();
         let nth = |step: usize| filled[step][steps[step].min as usize - 1];
         let reached = match self.rule.simultaneous {
-            // Steps out of order complete with the latest of them.
             Some(_) if complete => passed.iter().map(|&step| nth(step)).max()?,
             _ => nth(deepest),
         };

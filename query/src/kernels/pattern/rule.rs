@@ -114,8 +114,7 @@ pub(crate) struct Found {
     /// Whether the first absence that does not hold is only too early to tell.
     pub pending: bool,
     /// The row at which the last required step was reached, repetitions
-    /// counted up to its fewest; of a match whose steps may come out of order
-    /// the latest such row of all steps: where it completes.
+    /// counted up to its fewest: where a match completes.
     pub reached: u32,
 }
 

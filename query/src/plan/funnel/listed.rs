@@ -10,7 +10,7 @@ use super::elements::{Elements, What};
 use super::search::Search;
 use crate::diagnostics::Diagnostic;
 use crate::plan::flow::Flow;
-use crate::plan::operator::Wanted;
+use crate::plan::operator::{Reason, Wanted};
 use crate::rows::{Cell, Env, Members, QueryLimit, RowBatch, RowType, Sets, count_of, row_type};
 use crate::syntax::ast::{self, Outcome};
 
@@ -194,4 +194,40 @@ fn cell(field: Field, attempt: &Attempt<'_>, by: &[Cell], env: &Env) -> Cell {
             }
         }
     }
+}
+
+/// What became of the counted attempts, where none of them is listed. `lacks_step`: a step that is
+/// not reached has been told, which is all there is to say of REACHED.
+pub(super) fn why_not(
+    operator: &FunnelOperator,
+    listed: &Listed,
+    lacks_step: bool,
+    flow: &Flow,
+    env: &Env,
+) -> Vec<Reason> {
+    if lacks_step && listed.dropped.is_none() {
+        return Vec::new();
+    }
+    let (mut search, mut told, mut any) = (Search::new(&operator.finder), Vec::new(), false);
+    let counted = operator.finder.each(&mut search, flow, env, |attempt| {
+        any |= listed.lists(attempt);
+        let became = match attempt.outcome {
+            None => "is complete",
+            Some(Outcome::Silent) => "ends in silence",
+            Some(Outcome::Elsewhere) => "goes on elsewhere",
+            Some(Outcome::Open) => "is open",
+        };
+        let telling = format!("an attempt gets to step {} and {became}", attempt.last + 1);
+        if !told.contains(&telling) {
+            told.push(telling);
+        }
+    });
+    if counted.is_err() || any || told.is_empty() {
+        return Vec::new();
+    }
+    let asked = match listed.dropped {
+        None => format!("REACHED {}", listed.row + 1),
+        Some(_) => format!("DROPPED AT {}", listed.row + 1),
+    };
+    vec![Reason { step: asked, holds: false, detail: told.join("; "), closest: None }]
 }

@@ -198,7 +198,9 @@ impl Table {
                     self.follow(view, (row, way), (next, class), marks, left);
                 }
                 if self.ways.len() > to {
-                    // They were added in the order of their steps' lists.
+                    let step = |place: usize| view.positions.get(place).map(|position| position.step);
+                    let added = self.ways.get_mut(to..)?;
+                    added.sort_unstable_by_key(|&(place, before)| (before, step(place)));
                     self.distinct(to);
                     self.layers.push(to);
                     self.chosen.push(next);
