@@ -3,6 +3,12 @@
 /// Bytes of one statement's text.
 pub const QUERY_TEXT_BYTES_MAX: usize = 1 << 20;
 
+/// Operators of one query, those of queries inside it apart.
+pub const QUERY_OPERATORS_MAX: usize = 1_000;
+
+/// Columns that rows may have after EXTEND, SELECT or AGGREGATE.
+pub const ROW_COLUMNS_MAX: usize = 4_096;
+
 /// Levels of brackets, `NOT` and minus signs, subqueries and `CASE` inside one another.
 ///
 /// The parser recurses that often, so the limit is also what bounds its stack.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 mod formats;
 mod imports;
+mod language;
 mod maps;
 #[cfg(unix)]
 mod readme;

@@ -3,6 +3,7 @@
 use super::RowSchema;
 use super::expr::Typed;
 use crate::diagnostics::Diagnostic;
+use crate::limits::ROW_COLUMNS_MAX;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Literal, Name, UnaryOp};
 
 /// The name of an expression: a column keeps its own, `count(*)` is `count`,
@@ -101,6 +102,11 @@ pub(super) fn add_column(
     typed: &Typed,
     sink: &mut Vec<Diagnostic>,
 ) -> Option<()> {
+    if schema.columns.len() >= ROW_COLUMNS_MAX {
+        let wrong = Diagnostic::error("E110", typed.span, format!("more than {ROW_COLUMNS_MAX} columns"));
+        sink.push(wrong.label("one too many").help("select fewer columns"));
+        return None;
+    }
     let taken = |schema: &RowSchema, name: &str| schema.find(name).is_some();
     let name = match alias {
         Some(alias) if taken(schema, &alias.text) => {
@@ -114,17 +120,30 @@ pub(super) fn add_column(
         Some(alias) => alias.text.clone(),
         None => {
             let name = derived();
-            let mut unique = name.clone();
-            let mut number = 1;
-            while taken(schema, &unique) {
-                number += 1;
-                unique = format!("{name}_{number}");
-            }
-            unique
+            if taken(schema, &name) { numbered(schema, &name) } else { name }
         }
     };
     schema.columns.push(super::RowColumn { name, ty: typed.ty.clone() });
     Some(())
+}
+
+/// `name_2`, or the next number that no column has. One look at each column:
+/// a text may name one column thousands of times.
+fn numbered(schema: &RowSchema, name: &str) -> String {
+    let mut used = vec![false; schema.columns.len() + 2];
+    for column in &schema.columns {
+        let Some((own, number)) = column.name.split_at_checked(name.len()) else { continue };
+        let number = number.strip_prefix('_').filter(|number| !number.starts_with('0'));
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        if let (true, Some(used)) =
+            (own.eq_ignore_ascii_case(name), number.and_then(|number| used.get_mut(number)))
+        {
+            *used = true;
+        }
+    }
+    // One number more than there are columns is free in any case.
+    let free = used.iter().skip(2).position(|used| !used).map_or(used.len(), |place| place + 2);
+    format!("{name}_{free}")
 }
 
 impl RowSchema {

@@ -82,6 +82,16 @@ fn long_chains_are_shallow() {
 }
 
 #[test]
+fn operators_up_to_the_limit() {
+    let limits = |n: usize| format!("INTERACTIONS{}", " |> LIMIT 1".repeat(n - 1));
+    let limit = crate::limits::QUERY_OPERATORS_MAX;
+    assert!(parse(&limits(limit - 1)).is_ok());
+    assert!(parse(&limits(limit)).is_ok());
+    let errors = parse(&limits(limit + 1)).expect_err("too many");
+    assert!(errors.iter().any(|error| error.code == "E110"), "{errors:?}");
+}
+
+#[test]
 fn nesting_up_to_the_limit() {
     let brackets = |n: usize| format!("WHERE {}x{}", "(".repeat(n), ")".repeat(n));
     // The expression itself is the first level.

@@ -76,12 +76,14 @@ pub fn correlates(events: &[Event], view: &View, query: &Funnel) -> Vec<Correlat
     found
 }
 
-/// The interactions in sight from the start of an attempt up to its window's
-/// end, those that filled its steps left out.
+/// The interactions in sight from the start of an attempt up to its conversion,
+/// or its window's end where it dropped, those that filled its steps left out.
 fn beside<'a>(attempt: &Attempt<'a>, query: &Funnel) -> Vec<&'a Event> {
     let start = attempt.taken[0].row;
     let since = attempt.start().time;
-    (start..attempt.journey.rows.len())
+    let last = attempt.taken.iter().map(|taken| taken.row).max().unwrap_or(start);
+    let end = if attempt.outcome.is_none() { last } else { attempt.journey.rows.len() };
+    (start..end)
         .filter(|row| attempt.taken.iter().all(|taken| taken.row != *row))
         .map(|row| attempt.journey.event(row))
         .filter(|event| query.pattern.within.is_none_or(|within| event.time <= since + within))

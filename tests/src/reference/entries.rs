@@ -32,7 +32,7 @@ fn entries(search: &Search, query: &Funnel) -> Vec<(usize, usize)> {
         // "it closes when … no start in it can continue": too late for all.
         if let Some(open) = &mut entry {
             let converted = open.live.iter().any(|taken| absences_are_over(search, taken, row));
-            open.live.retain(|taken| in_time(search, taken, row));
+            open.live.retain(|taken| can_go_on(search, taken, row, row - 1));
             if converted || open.live.is_empty() {
                 found.push((open.opened, row));
                 entry = None;
@@ -46,7 +46,7 @@ fn entries(search: &Search, query: &Funnel) -> Vec<(usize, usize)> {
                     search.longer(taken, (row, row + 1)).into_iter().map(|next| with(taken, next))
                 })
                 .collect();
-            open.live.retain(|taken| !is_broken(search, taken, row));
+            open.live.retain(|taken| can_go_on(search, taken, row, row));
             open.live.extend(longer);
             if open.live.is_empty() {
                 // "the interaction that closed it by exclusion may open the next"
@@ -103,22 +103,6 @@ fn continuations(search: &Search, taken: &[Taken]) -> Vec<usize> {
     found
 }
 
-/// Whether the interaction at `row`, or one after it, can still come in time;
-/// or something is waited for that must not come.
-fn in_time(search: &Search, taken: &[Taken], row: usize) -> bool {
-    let now = search.time(row);
-    let last = taken[taken.len() - 1];
-    let by_window = search.pattern.within.is_none_or(|within| now <= search.time(taken[0].row) + within);
-    let by_edge = continuations(search, taken).into_iter().any(|next| {
-        next == last.element
-            || search.pattern.elements[next]
-                .edge
-                .at_most
-                .is_none_or(|most| now <= search.time(last.row) + most)
-    });
-    (by_window && by_edge) || awaits_absence(search, taken)
-}
-
 /// The absences that come after the last step taken, where nothing else is missing.
 fn awaited<'s>(search: &Search<'s, '_>, taken: &[Taken]) -> Vec<&'s Absence> {
     let elements = &search.pattern.elements;
@@ -140,27 +124,37 @@ fn absences_are_over(search: &Search, taken: &[Taken], row: usize) -> bool {
     awaits_absence(search, taken) && awaited(search, taken).iter().all(over)
 }
 
-/// Whether nothing can follow `taken` any more once `row` lies after it: it
-/// matches a NO of the next edge, it stands where NEXT or STRICT wants another,
-/// or it is what must not come.
-fn is_broken(search: &Search, taken: &[Taken], row: usize) -> bool {
-    let elements = &search.pattern.elements;
+/// Whether anything at the time of `row`, or later, can still follow `taken`
+/// once the rows up to `seen` have come without being taken: one way on is in
+/// time, none of them matches its NO or stands where NEXT or STRICT wants
+/// another, and none is what must not come. Or something is waited for that
+/// must not come, and did not.
+fn can_go_on(search: &Search, taken: &[Taken], row: usize, seen: usize) -> bool {
+    let pattern = search.pattern;
     let last = taken[taken.len() - 1];
     let bound = search.bound(taken);
+    let between = || last.row + 1..=seen;
     let came = |absence: &Absence| {
-        search.time(row) <= search.time(last.row) + absence.within
-            && search.satisfies(&absence.step, row, &bound)
+        between().any(|other| {
+            search.time(other) <= search.time(last.row) + absence.within
+                && search.satisfies(&absence.step, other, &bound)
+        })
     };
+    let now = search.time(row);
+    let in_window = pattern.within.is_none_or(|within| now <= search.time(taken[0].row) + within);
     let goes_on = continuations(search, taken).into_iter().any(|next| {
+        let edge = &pattern.elements[next].edge;
+        let passed_by = !between().is_empty();
         if next == last.element {
-            return !search.pattern.strict;
+            return !(pattern.strict && passed_by);
         }
-        let edge = &elements[next].edge;
-        let excluded = (last.row + 1..=row)
-            .any(|between| edge.no.iter().any(|step| search.satisfies(step, between, &bound)));
-        let violated = search.pattern.absences(last.element, next).any(came);
-        !violated && !edge.next && !search.pattern.strict && !excluded
+        let in_time = edge.at_most.is_none_or(|most| now <= search.time(last.row) + most);
+        let adjacent = edge.next || pattern.strict;
+        let excluded =
+            between().any(|other| edge.no.iter().any(|step| search.satisfies(step, other, &bound)));
+        let broken = adjacent && passed_by;
+        in_time && !broken && !excluded && !pattern.absences(last.element, next).any(came)
     });
     let waits = awaits_absence(search, taken) && !awaited(search, taken).into_iter().any(came);
-    !goes_on && !waits
+    (in_window && goes_on) || waits
 }

@@ -79,7 +79,8 @@ pub fn outcome_by_deadline(
     if !ended && deadline.is_some_and(|deadline| right <= deadline) {
         return Outcome::Open;
     }
-    let until = deadline.unwrap_or(right);
+    // What has ended before its deadline is judged by what the query sees.
+    let until = deadline.map_or(right, |deadline| deadline.min(right));
     let heard_of = journey.whole[last + 1..].iter().any(|event| event.time <= until);
     if heard_of { Outcome::Elsewhere } else { Outcome::Silent }
 }

@@ -185,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_closes_when_each_way_on_is_lost_for_its_own_reason() {
+        // After X, C can no longer follow directly, and the second A comes too late.
+        let mut query = of("ACA");
+        query.pattern.elements[1].min = 0;
+        query.pattern.elements[1].edge.next = true;
+        query.pattern.elements[2].edge.at_most = Some(0);
+        check_entries(&letters("AXA"), query, (2, 0));
+    }
+
+    #[test]
     fn which_match() {
         // It completes first, at 5, and starts as late as it can: the A at 2.
         let events = history(&[(0, 'A'), (2, 'A'), (3, 'B'), (4, 'B'), (5, 'C'), (6, 'C')]);

@@ -12,7 +12,7 @@ fn reference() -> String {
 fn every_query_of_the_reference_parses() {
     let text = reference();
     let queries: Vec<&str> =
-        text.split("```tl\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        text.split("```tl").skip(1).filter_map(|rest| rest.split_once('\n')?.1.split("```").next()).collect();
     assert!(queries.len() >= 10, "only {} queries found", queries.len());
     for query in queries {
         if let Err(found) = throughline::parse(query) {

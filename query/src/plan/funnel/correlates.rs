@@ -153,15 +153,21 @@ impl Correlates {
     }
 }
 
-/// The rows in hand from the start of an attempt on, within its window, that it did not choose.
+/// The rows in hand from the start of an attempt to its end, that it did not
+/// choose: to its last row where it converted, for what came after that may
+/// follow from it; else to the end of its window.
 fn others(attempt: &Attempt<'_>, finder: &Finder) -> impl Iterator<Item = usize> {
     let times = attempt.view.rows().times;
-    let start = attempt.found.rows.first().map_or(0, |&(row, _)| row);
-    let within = finder.plan.rule.within;
-    let until = within.map_or(i64::MAX, |within| attempt.started().saturating_add(within));
-    let rows = (start..times.len() as u32).take_while(move |&row| attempt.view.time(row) <= until);
     let mut chosen: Vec<u32> = attempt.found.rows.iter().map(|&(row, _)| row).collect();
     chosen.sort_unstable();
+    let start = attempt.found.rows.first().map_or(0, |&(row, _)| row);
+    let end = match (attempt.outcome, chosen.last()) {
+        (None, Some(&last)) => last,
+        _ => times.len() as u32,
+    };
+    let within = finder.plan.rule.within;
+    let until = within.map_or(i64::MAX, |within| attempt.started().saturating_add(within));
+    let rows = (start..end).take_while(move |&row| attempt.view.time(row) <= until);
     rows.filter(move |row| chosen.binary_search(row).is_err()).map(|row| attempt.view.row(row))
 }
 
@@ -234,6 +240,7 @@ impl Total for CorrelatesTotal<'_> {
         let hidden = self.tally.counts.iter().filter(|with| with.customers.len() < CUSTOMERS_MIN).count();
         match hidden {
             0 => Vec::new(),
+            1 => vec![format!("1 value of fewer than {CUSTOMERS_MIN} customers is not shown")],
             _ => vec![format!(
                 "{} values of fewer than {CUSTOMERS_MIN} customers are not shown",
                 grouped(hidden as u64)

@@ -2,7 +2,7 @@
 
 use super::{Parsed, Parser};
 use crate::diagnostics::Diagnostic;
-use crate::limits::QUERY_ERRORS_MAX;
+use crate::limits::{QUERY_ERRORS_MAX, QUERY_OPERATORS_MAX};
 use crate::syntax::ast::{Op, OpKind, Part, Query, Span, Statement};
 use crate::syntax::lexer::Kind;
 use crate::syntax::words;
@@ -69,6 +69,15 @@ impl Parser<'_> {
         loop {
             let from = self.at;
             match self.piped_operator(ops.len()) {
+                Ok(op) if ops.len() >= QUERY_OPERATORS_MAX => {
+                    let message = format!("more than {QUERY_OPERATORS_MAX} operators in one query");
+                    return Err(Self::error(
+                        "E110",
+                        op.keyword,
+                        message,
+                        "save a cohort on the way, and go on from it",
+                    ));
+                }
                 Ok(op) => {
                     ops.push(op);
                     if *self.kind() != Kind::Pipe {

@@ -11,6 +11,7 @@ pub(crate) mod compare;
 mod fcr;
 mod flows;
 mod funnels;
+mod graphs;
 pub(crate) mod history;
 mod matches;
 mod options;

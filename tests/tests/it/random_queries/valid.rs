@@ -113,7 +113,7 @@ fn row_operator(tape: &mut Tape, names: &Names, rows: Rows) -> (String, Rows) {
         0 => (format!("WHERE {}", predicate(tape, names, 2)), rows),
         1 => {
             let ty = names.some_type(tape);
-            (format!("EXTEND {} AS extended{}", expression(tape, names, ty, 2), tape.below(1_000)), rows)
+            (format!("EXTEND {} AS extended{}", expression(tape, names, ty, 2), names.columns.len()), rows)
         }
         2 => {
             let count = 1 + tape.below(3);
