@@ -8,6 +8,7 @@
 //! | `data` | interactions as CSV, or the name of a CSV file beside the case |
 //! | `customers` | customer attributes as CSV (optional) |
 //! | `params` | `name type value`, a line each (optional) |
+//! | `before` | queries that are run before it, a line each, such as those that save cohorts (optional) |
 //! | `query` | the query |
 //! | `answer` | the rows as CSV, in order, with the names of the columns |
 //! | `error` | `at: …` the text that is underlined, `says: …` words in the message |
@@ -23,8 +24,8 @@ use throughline::{Params, Value};
 use crate::store::Store;
 use crate::table::Table;
 
-const SECTIONS: [&str; 9] =
-    ["why", "data", "customers", "params", "query", "answer", "error", "warning", "notes"];
+const SECTIONS: [&str; 10] =
+    ["why", "data", "customers", "params", "before", "query", "answer", "error", "warning", "notes"];
 
 /// A golden case.
 #[derive(Clone, Debug, Default)]

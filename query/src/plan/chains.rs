@@ -11,7 +11,7 @@ use super::fcr::Fcr;
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::interaction::{named, symbols_of};
-use super::operator::{Operator, Passed, Reason, Wanted, Work, Worker};
+use super::operator::{Asked, Operator, Passed, Reason, Wanted, Work, Worker};
 use super::spans::span_of;
 use super::split::LeftOut;
 use crate::diagnostics::Diagnostic;
@@ -457,8 +457,8 @@ impl Operator for ChainsOperator {
         (name, format!("{keys}; one pass with a table from key to its {from}"))
     }
 
-    fn why_not(&self, flow: &Flow, env: &Env) -> Vec<Reason> {
-        self.reasons(flow, env)
+    fn why_not(&self, asked: &Asked<'_>) -> Vec<Reason> {
+        self.reasons(asked.flow, asked.env)
     }
 }
 

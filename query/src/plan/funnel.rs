@@ -23,7 +23,7 @@ use throughline_engine::{AttrId, Attribute, Role, Snapshot};
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::interaction::named;
-use super::operator::{Operator, Passed, Reason, Total, Wanted, Work, Worker};
+use super::operator::{Asked, Operator, Passed, Reason, Total, Wanted, Work, Worker};
 use super::pattern::{PatternElement, PatternPlan, Reading};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::kernels::funnel::{Bounds, Rule as PlainRule};
@@ -310,7 +310,8 @@ impl Operator for FunnelOperator {
         notes
     }
 
-    fn why_not(&self, flow: &Flow, env: &Env) -> Vec<Reason> {
+    fn why_not(&self, asked: &Asked<'_>) -> Vec<Reason> {
+        let Asked { flow, env, .. } = *asked;
         let mut reasons = self.finder.plan.why_not("FUNNEL", flow, env);
         if let Output::Attempts(listed, _) = &self.output {
             let lacks_step = reasons.iter().any(|reason| !reason.holds);

@@ -2,6 +2,8 @@
 //! cheapest way through it, and what everybody passes. The graph and what is
 //! computed on it are the engine's (petgraph).
 
+mod why_not;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use throughline_engine::{AttrId, AttrType, Attribute};
 
 use super::flow::Flow;
 use super::nodes::{NodeTable, node_attribute, nodes_of, texts_bytes};
-use super::operator::{Counted, Operator, Passed, Total, Wanted, Work, Worker};
+use super::operator::{Asked, Counted, Operator, Passed, Reason, Total, Wanted, Work, Worker};
 use super::split::LeftOut;
 use crate::diagnostics::Diagnostic;
 use crate::rows::{
@@ -275,6 +277,15 @@ impl Operator for GraphOperator {
     fn notes(&self, passed: &Passed) -> Vec<String> {
         let left = LeftOut { seen: passed.seen, without: passed.keyless };
         left.note(std::slice::from_ref(&self.by.name)).into_iter().collect()
+    }
+
+    /// Ways, loops and dominators are those of the whole graph.
+    fn joins_customers(&self) -> bool {
+        !matches!(self.compute, Compute::Edges)
+    }
+
+    fn why_not(&self, asked: &Asked<'_>) -> Vec<Reason> {
+        self.reasons(asked)
     }
 
     fn explain(&self) -> (&'static str, String) {

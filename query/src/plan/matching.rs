@@ -8,7 +8,7 @@ use super::cells::attr_cell;
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::interaction::symbols_of;
-use super::operator::{Operator, Passed, Reason, Wanted, Work, Worker};
+use super::operator::{Asked, Operator, Passed, Reason, Wanted, Work, Worker};
 use super::pattern::{InSight, PatternPlan, Reading, Variable};
 use crate::diagnostics::Diagnostic;
 use crate::kernels::pattern::{Found, Joint, Matcher, Which};
@@ -222,8 +222,8 @@ impl Operator for MatchOperator {
         open.into_iter().chain(unheard).collect()
     }
 
-    fn why_not(&self, flow: &Flow, env: &Env) -> Vec<Reason> {
-        self.plan.why_not("MATCH", flow, env)
+    fn why_not(&self, asked: &Asked<'_>) -> Vec<Reason> {
+        self.plan.why_not("MATCH", asked.flow, asked.env)
     }
 
     fn explain(&self) -> (&'static str, String) {

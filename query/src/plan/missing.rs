@@ -1,6 +1,8 @@
 //! Why a stage leaves nothing of a customer: what of it fails, and the
 //! interaction that came closest.
 
+use std::ops::Range;
+
 use throughline_engine::Millis;
 
 use super::cells::in_words;
@@ -82,28 +84,38 @@ pub(crate) fn conjuncts(predicate: &Typed) -> Vec<&Typed> {
     all
 }
 
-/// The interaction that satisfies most of what must hold, the last of several.
 fn filtered(predicate: &Typed, before: &Flow, env: &Env, text: &str) -> Lost {
+    let journeys = 0..before.block().customers.len();
+    nearest(predicate, (before, journeys), env, text).map(|(_, lost)| lost).unwrap_or_default()
+}
+
+/// Of some journeys in hand, where a predicate holds for nothing in sight: the interaction that
+/// satisfies most of what must hold, the last of several, and how much of it fails.
+pub(crate) fn nearest(
+    predicate: &Typed,
+    (before, journeys): (&Flow, Range<usize>),
+    env: &Env,
+    text: &str,
+) -> Option<(usize, Lost)> {
     let parts = conjuncts(predicate);
-    let rows =
-        (0..before.block().customers.len()).filter(|&journey| before.lives(journey)).flat_map(|journey| {
-            let seen = before.block().journey(journey).filter(|&row| before.sees(row));
-            seen.map(move |row| (journey, row))
-        });
+    let rows = journeys.filter(|&journey| before.lives(journey)).flat_map(|journey| {
+        let seen = before.block().journey(journey).filter(|&row| before.sees(row));
+        seen.map(move |row| (journey, row))
+    });
     let fails = |&(journey, row): &(usize, usize)| -> Vec<&Typed> {
         let cells = InteractionRow::new(before, journey, row, env);
         parts.iter().copied().filter(|part| part.truth(&cells, env) != Some(true)).collect()
     };
-    let closest = rows.min_by_key(|at| (fails(at).len(), std::cmp::Reverse(at.1)));
-    let Some((journey, row)) = closest else { return Lost::default() };
+    let (journey, row) = rows.min_by_key(|at| (fails(at).len(), std::cmp::Reverse(at.1)))?;
     let cells = InteractionRow::new(before, journey, row, env);
     let failing: Vec<String> =
         fails(&(journey, row)).into_iter().map(|part| part_in_words(part, &cells, env, text)).collect();
-    Lost {
+    let lost = Lost {
         detail: format!("the closest fails {}", failing.join(" and ")),
         closest: Some(before.whole_row(row)),
         behind_a_query: false,
-    }
+    };
+    Some((failing.len(), lost))
 }
 
 /// A part of a predicate, and what stands in the columns that it reads.

@@ -50,12 +50,30 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
     /// What EXPLAIN says of it: its name, and how it goes about it.
     fn explain(&self) -> (&'static str, String);
 
-    /// Why the one customer whose journeys flow here has no row, or not all that could be: what
-    /// was asked in turn, and what came closest where it failed. Nothing where there is no more
-    /// to say than that no row came of what is in sight.
-    fn why_not(&self, _flow: &Flow, _env: &Env) -> Vec<Reason> {
+    /// Whether a customer is behind other rows, or behind none, because of other customers.
+    fn joins_customers(&self) -> bool {
+        false
+    }
+
+    /// Why a customer has no row, or not all that could be: what was asked in turn, and what came
+    /// closest where it failed. Nothing where there is no more to say than that no row came of
+    /// what is in sight. MAP and INTERACTIONS make a row of anything in sight, so of them the
+    /// stages before tell all there is.
+    fn why_not(&self, _asked: &Asked<'_>) -> Vec<Reason> {
         Vec::new()
     }
+}
+
+/// A customer that an operator is asked about.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The journeys of this customer alone, as they flow into the operator.
+    pub flow: &'a Flow,
+    /// The rows: of all customers where [`Operator::joins_customers`], else of this one.
+    pub rows: &'a RowBatch,
+    pub env: &'a Env<'a>,
+    /// The query as it is written.
+    pub text: &'a str,
 }
 
 /// One thing that an operator asked of a customer.

@@ -1,6 +1,8 @@
 //! PATHS: which ways journeys take from, to or between steps, and how many
 //! take each.
 
+mod why_not;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use throughline_engine::{AttrId, Attribute, Role, Snapshot};
 use super::flow::Flow;
 use super::inflow::Inflow;
 use super::nodes::{NodeTable, node_attribute, nodes_of, texts_bytes};
-use super::operator::{Counted, Operator, Passed, Total, Wanted, Work, Worker};
+use super::operator::{Asked, Counted, Operator, Passed, Reason, Total, Wanted, Work, Worker};
 use super::pattern::{InSight, PatternPlan, Reading};
 use super::split::LeftOut;
 use crate::diagnostics::Diagnostic;
@@ -225,6 +227,10 @@ impl Operator for PathsOperator {
     fn notes(&self, passed: &Passed) -> Vec<String> {
         let left = LeftOut { seen: passed.seen, without: passed.keyless };
         left.note(std::slice::from_ref(&self.by.name)).into_iter().collect()
+    }
+
+    fn why_not(&self, asked: &Asked<'_>) -> Vec<Reason> {
+        self.reasons(asked)
     }
 
     fn explain(&self) -> (&'static str, String) {

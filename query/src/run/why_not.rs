@@ -18,7 +18,7 @@ use crate::plan::cells::{attr_cell, in_words};
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Stage, Then};
 use crate::plan::flow::Flow;
 use crate::plan::missing::{lost_at, sight_of};
-use crate::plan::operator::{Passed, Reason, Wanted, Work};
+use crate::plan::operator::{Asked, Passed, Reason, Wanted, Work};
 use crate::rows::{Cell, Env, Meter, RowBatch, RowColumn, RowSchema, RowType, Tail, text_of};
 use crate::syntax::ast::{Lit, Part, Query};
 use crate::value::{Value, counted, grouped};
@@ -133,7 +133,9 @@ impl Trace<'_> {
     fn phases(&mut self, plan: &mut Plan) -> Result<bool, QueryError> {
         // Once rows depend on other customers, so do the journeys made of them.
         let joins = |phase: &Phase| {
-            phase.tail.joins_customers() || (phase.operator.total().is_some() && phase.tail.has_stages())
+            phase.operator.joins_customers()
+                || phase.tail.joins_customers()
+                || (phase.operator.total().is_some() && phase.tail.has_stages())
         };
         let last = plan.phases.iter().rposition(joins);
         let (mut base, mut came) = (Base::All, None);
@@ -269,8 +271,14 @@ impl Trace<'_> {
         };
         drop(worker);
         let (name, _) = phase.operator.explain();
-        let mine = self.own_rows(&alone);
-        let reasons = phase.operator.why_not(flow, env);
+        let whole = phase.tail.clone();
+        let first = match phase.operator.joins_customers() {
+            true => self.after(phase, &whole.first(0, false), &alone, base, true, env)?,
+            false => alone.clone(),
+        };
+        let mine = self.own_rows(&first);
+        let asked = Asked { flow, rows: &first, env, text: self.run.text };
+        let reasons = phase.operator.why_not(&asked);
         let told = !reasons.is_empty();
         if mine.is_empty() && reasons.iter().all(|reason| reason.holds) {
             let seen = counted(flow.shown().1, "interaction");
@@ -286,7 +294,6 @@ impl Trace<'_> {
         if told {
             self.reasons(reasons, flow, env);
         }
-        let whole = phase.tail.clone();
         let mut before = self.after(phase, &whole.first(0, false), &alone, base, others, env)?;
         for place in 0..whole.written().len() {
             let after = self.after(phase, &whole.first(place + 1, false), &alone, base, others, env)?;

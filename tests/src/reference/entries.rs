@@ -117,11 +117,18 @@ fn awaits_absence(search: &Search, taken: &[Taken]) -> bool {
     !awaited(search, taken).is_empty()
 }
 
-/// Whether only absences were missing, and their deadlines lie before `row`.
+/// Whether only absences were missing, their deadlines lie before `row`, and
+/// nothing has come before it that must not.
 fn absences_are_over(search: &Search, taken: &[Taken], row: usize) -> bool {
     let last = taken[taken.len() - 1];
-    let over = |absence: &&Absence| search.time(last.row) + absence.within < search.time(row);
-    awaits_absence(search, taken) && awaited(search, taken).iter().all(over)
+    let bound = search.bound(taken);
+    let held = |absence: &&Absence| {
+        let deadline = search.time(last.row) + absence.within;
+        let came =
+            |other: usize| search.time(other) <= deadline && search.satisfies(&absence.step, other, &bound);
+        deadline < search.time(row) && !(last.row + 1..row).any(came)
+    };
+    awaits_absence(search, taken) && awaited(search, taken).iter().all(held)
 }
 
 /// Whether anything at the time of `row`, or later, can still follow `taken`
@@ -156,5 +163,5 @@ fn can_go_on(search: &Search, taken: &[Taken], row: usize, seen: usize) -> bool 
         in_time && !broken && !excluded && !pattern.absences(last.element, next).any(came)
     });
     let waits = awaits_absence(search, taken) && !awaited(search, taken).into_iter().any(came);
-    (in_window && goes_on) || waits
+    in_window && (goes_on || waits)
 }

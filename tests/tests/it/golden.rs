@@ -119,6 +119,9 @@ impl Fault {
 fn run(case: &Case) -> Result<(), Fault> {
     let mut store = Store::new();
     case.load(&store);
+    for query in case.get("before").unwrap_or_default().lines() {
+        store.db().query(query).map_err(|error| Fault::Words(told(&error)))?;
+    }
     ask(case, &store)?;
     // The same from the graph, read by a new process.
     store.db().seal().map_err(|error| Fault::Words(error.to_string()))?;

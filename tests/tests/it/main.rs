@@ -16,3 +16,4 @@ mod real_data;
 mod reference;
 mod repair;
 mod tidy;
+mod why_not;

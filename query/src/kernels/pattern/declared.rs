@@ -89,9 +89,11 @@ impl Declared<'_> {
             let none = !(0..row).any(|x| self.at(x) >= from && self.marked(absence, x, &[]));
             none && (self.lenient || self.rule.left_edge < from)
         });
-        (0..first).any(|step| self.rows.classes[row as usize] >> step & 1 == 1)
-            && self.rows.starts.is_none_or(|starts| starts[row as usize])
-            && absent
+        let fills = |step: usize| {
+            self.rows.classes[row as usize] >> step & 1 == 1
+                && (steps[step].names == 0 || self.joint.fills(step, row, &vec![None; steps.len()]))
+        };
+        (0..first).any(fills) && self.rows.starts.is_none_or(|starts| starts[row as usize]) && absent
     }
 
     /// Every way to fill steps with rows of a range, one step a row. In order

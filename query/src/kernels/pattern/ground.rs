@@ -3,6 +3,9 @@
 
 use super::rule::{Absence, Joint, Rows, Rule};
 
+/// No step has a row yet.
+const NOTHING_CHOSEN: [Option<u32>; 64] = [None; 64];
+
 /// One journey, one rule, and what of it may be used.
 #[derive(Clone, Copy)]
 pub(super) struct Ground<'a> {
@@ -74,7 +77,7 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// Whether `row` may start a match, by whichever of the steps before the
+    /// Whether `row` may start a match, with nothing chosen before it, by whichever of the steps before the
     /// first required one, or that one, it can fill.
     pub(super) fn can_start(&self, row: u32) -> bool {
         let last = if self.rule.any_order {
@@ -83,6 +86,7 @@ impl<'a> Ground<'a> {
             self.rule.required_from(0).unwrap_or(0)
         };
         self.rows.class(row) & (u64::MAX >> (63 - last.min(63))) != 0
+            && (0..=last).any(|step| self.fills(step, row, &NOTHING_CHOSEN))
             && self.rows.starts.is_none_or(|starts| starts.get(row as usize).copied().unwrap_or(false))
             && self.absent_before(row)
     }

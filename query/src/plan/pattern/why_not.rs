@@ -1,10 +1,13 @@
 //! Why a pattern is not found with a customer: the deepest attempt, step by
 //! step, and what the step that it lacks would have taken.
 
+use std::ops::Range;
+
 use super::{InSight, PatternElement, PatternPlan};
 use crate::kernels::pattern::{Absence, Found, Joint, Matcher, Rows};
 use crate::plan::flow::Flow;
-use crate::plan::operator::Reason;
+use crate::plan::missing::{Lost, nearest};
+use crate::plan::operator::{Asked, Reason};
 use crate::rows::Env;
 use crate::time::{format_duration_literal, format_duration_people, format_instant};
 use crate::value::counted;
@@ -13,6 +16,15 @@ use crate::value::counted;
 type Lack = (String, Option<u32>);
 
 impl PatternPlan {
+    /// Of some journeys in hand, none of which has anything for a step: what comes closest to it.
+    pub(crate) fn nearest(&self, step: usize, journeys: &Range<usize>, asked: &Asked<'_>) -> Option<Lost> {
+        let fillers = self.steps.get(step).and_then(|step| self.fillers.get(step.fillers.clone()));
+        let predicates = fillers.unwrap_or_default().iter().filter_map(|filler| filler.predicate.as_ref());
+        let near =
+            predicates.filter_map(|it| nearest(it, (asked.flow, journeys.clone()), asked.env, asked.text));
+        near.min_by_key(|(failing, _)| *failing).map(|(_, lost)| lost)
+    }
+
     /// How deep the customer whose journeys flow here gets, and what comes next and is lacking.
     /// The deepest attempt by language rule 4, whatever units the operator counts.
     pub(crate) fn why_not(&self, operator: &str, flow: &Flow, env: &Env) -> Vec<Reason> {
