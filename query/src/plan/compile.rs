@@ -21,7 +21,7 @@ use super::spans::span_of;
 use super::split::{Split, sessions, split_by};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
-use crate::rows::{Env, Tail, Typed, compile_predicate, duration_of};
+use crate::rows::{Env, Tail, Typed, compile_predicate, duration_of, is_row_operator};
 use crate::syntax::ast::{Name, Op, OpKind, Part, Query, Span};
 use crate::value::Params;
 
@@ -304,18 +304,9 @@ impl<'a> Planner<'a> {
     fn lists_interactions(ops: &[Op], ends: Ends) -> bool {
         match ops.first().map(|op| &op.kind) {
             None => ends == Ends::Customers,
-            Some(kind) => matches!(
-                kind,
-                OpKind::Interactions
-                    | OpKind::Extend(_)
-                    | OpKind::Select(_)
-                    | OpKind::Aggregate { .. }
-                    | OpKind::OrderBy(_)
-                    | OpKind::Limit(_)
-                    | OpKind::Distinct
-                    | OpKind::Customers
-                    | OpKind::SaveCohort(_)
-            ),
+            Some(kind) => {
+                matches!(kind, OpKind::Interactions | OpKind::SaveCohort(_)) || is_row_operator(kind)
+            }
         }
     }
 

@@ -248,7 +248,7 @@ fn unknown_cohort(name: &Name, known: &[String]) -> Diagnostic {
 fn has_filter(what: &HasWhat, span: Span, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<StepFilter> {
     let schema = env.snapshot.schema();
     match what {
-        HasWhat::Step(step) => compile_step(step, schema.role(Role::Kind), &[], env, sink),
+        HasWhat::Step(step) => compile_step(step, schema.role(Role::Kind), env, sink),
         HasWhat::Predicate(expr) => {
             if let ExprKind::Column { qualifier: None, name } = &expr.kind
                 && schema.find(Subject::Interaction, &name.text).is_none()

@@ -4,10 +4,9 @@
 use throughline_engine::{AttrId, Attribute};
 
 use super::flow::Flow;
-use super::interaction::{InteractionScope, attribute};
+use super::interaction::InteractionScope;
 use super::predicate::{coded, holds, once_a_value};
 use super::truth;
-use super::unsupported::not_yet;
 use crate::diagnostics::Diagnostic;
 use crate::rows::{Env, Typed, compile_predicate};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Step};
@@ -21,12 +20,10 @@ pub(crate) struct StepFilter {
     pub label: String,
 }
 
-/// Compiles a step whose labels are values of `labels`. `others`: the names
-/// of the other steps, which its predicate may not use yet.
+/// Compiles a step that stands alone; its labels are values of `labels`.
 pub(crate) fn compile_step(
     step: &Step,
     labels: Option<&Attribute>,
-    others: &[&str],
     env: &Env,
     sink: &mut Vec<Diagnostic>,
 ) -> Option<StepFilter> {
@@ -39,22 +36,15 @@ pub(crate) fn compile_step(
         );
         return None;
     }
-    let mut sound = true;
     if let Some(predicate) = &step.predicate {
         let mut predicate = predicate.clone();
         each_column(&mut predicate, &mut |qualifier, _| {
-            let Some(of) = qualifier.as_ref() else { return };
-            if step.name.as_ref().is_some_and(|own| own.text.eq_ignore_ascii_case(&of.text)) {
+            let of = qualifier.as_ref().map(|of| of.text.as_str());
+            if of.is_some_and(|of| step.name.as_ref().is_some_and(|own| own.text.eq_ignore_ascii_case(of))) {
                 *qualifier = None;
-            } else if others.iter().any(|other| other.eq_ignore_ascii_case(&of.text)) {
-                sink.push(not_yet("a predicate that names another step", of.span));
-                sound = false;
             }
         });
         conditions.push(predicate);
-    }
-    if !sound {
-        return None;
     }
     let scope = InteractionScope::new(env.snapshot.schema());
     let joined = conditions.into_iter().reduce(|a, b| {
@@ -159,12 +149,6 @@ pub(crate) fn each_column(expr: &mut Expr, visit: &mut impl FnMut(&mut Option<Na
         }
         ExprKind::Call { args, .. } => args.iter_mut().for_each(|arg| each_column(arg, visit)),
     }
-}
-
-/// The columns that steps read.
-#[allow(dead_code, reason = "PATHS comes next")]
-pub(crate) fn step_attributes(steps: &[StepFilter]) -> impl Iterator<Item = AttrId> {
-    steps.iter().filter_map(|step| step.predicate.as_ref()).flat_map(Typed::slots).filter_map(attribute)
 }
 
 /// The steps that each row in hand can fill: bit k for step k. Rows out of

@@ -41,7 +41,7 @@ pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
 pub(crate) use literal::{count_of, duration_of, instant_of, text_of};
 pub(crate) use quantile::quantile;
-pub(crate) use tail::{Partial, Tail};
+pub(crate) use tail::{Partial, Tail, is_row_operator};
 
 /// The type of a column of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

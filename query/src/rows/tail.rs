@@ -404,7 +404,8 @@ fn sort_key(expr: &Expr, scope: &RowScope<'_>, env: &Env, sink: &mut Vec<Diagnos
     None
 }
 
-fn is_row_operator(op: &OpKind) -> bool {
+/// Whether an operator takes rows and makes rows.
+pub(crate) fn is_row_operator(op: &OpKind) -> bool {
     matches!(
         op,
         OpKind::Where(_)

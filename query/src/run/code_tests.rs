@@ -80,6 +80,6 @@ fn a_tree_that_no_text_makes() {
     assert_eq!(codes(error.diagnostics()), ["E403", "E403"]);
     let (snapshot, params, mut sink): (Snapshot, _, _) = (db.snapshot(), Params::new(), Vec::new());
     let step = Step { labels: vec![Name::new("complaint")], ..Step::default() };
-    assert!(compile_step(&step, None, &[], &Env::new(&snapshot, &params), &mut sink).is_none());
+    assert!(compile_step(&step, None, &Env::new(&snapshot, &params), &mut sink).is_none());
     assert_eq!(codes(&sink), ["E405"]);
 }

@@ -97,10 +97,10 @@ mod tests {
 
     #[test]
     fn a_table_of_four_counts() {
-        // 30 drop after x, 10 after y; 10 convert after x, 30 after y.
+        // 30 drop after x, 10 after y; 10 convert after x, 30 after y, and go on to w.
         let mut events = Vec::new();
         for (number, (kinds, times)) in
-            [("axz", 30), ("ayz", 10), ("axb", 10), ("ayb", 30)].into_iter().enumerate()
+            [("axz", 30), ("ayz", 10), ("axbw", 10), ("aybw", 30)].into_iter().enumerate()
         {
             for customer in 0..times {
                 events.extend(kinds.chars().enumerate().map(|(place, kind)| {

@@ -20,13 +20,15 @@ fn csv(store: &Store, query: &str) -> String {
 
 /// 40 customers who went from a to b and 40 who did not. Of the first 10 asked
 /// for help by chat on the way, of the others 30 in the day that they had; ten
-/// more asked after it, five did something rare.
+/// more asked after it, five did something rare. All who got to b went on to the
+/// app, within their day: it follows from b, and goes with nothing.
 fn helped() -> Vec<Event> {
     let mut events = Vec::new();
     for customer in 0..80 {
         events.push(event(customer, 0, "a", "web"));
         if customer < 40 {
             events.push(event(customer, 60 * MINUTE, "b", "web"));
+            events.push(event(customer, 90 * MINUTE, "use", "app"));
         }
         if customer < 10 || (40..70).contains(&customer) {
             events.push(event(customer, 30 * MINUTE, "help", "chat"));
