@@ -22,7 +22,7 @@ mod reader;
 mod tests;
 
 pub use builder::IndexBuilder;
-pub use reader::IndexReader;
+pub use reader::{IndexReader, ReadPart};
 
 use roaring::RoaringBitmap;
 

@@ -12,7 +12,7 @@ use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::index::{IndexReader, Levels, month_of};
 use crate::limits::RANGE_CUSTOMERS;
-use crate::manifest::{Range, Version};
+use crate::manifest::{Range, Run, Version};
 use crate::model::{CustomerOrdinal, Identity, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
@@ -274,9 +274,17 @@ impl Snapshot {
         let mut levels = Levels::default();
         for range in &self.version.manifest.ranges {
             let mut of_range = Levels::default();
-            for run in range.all().filter(|run| !run.segments.is_empty()) {
-                let index = self.version.chunks.blob(&run.index)?;
-                of_range.add(&IndexReader::open(Arc::from(index))?.at_least(attr, symbol)?);
+            let runs: Vec<&Run> = range.all().filter(|run| !run.segments.is_empty()).collect();
+            for run in &runs {
+                let read = |part| self.version.chunks.blob_range(&run.index, part);
+                let index = IndexReader::open_parts(run.index.len(), &read)?;
+                match of_range.0.get_mut(level) {
+                    // Where nothing overlays the base its own bitmap decides.
+                    Some(wanted) if runs.len() == 1 && self.tail.is_empty() => {
+                        *wanted = index.at_least_level(attr, symbol, level)?;
+                    }
+                    _ => of_range.add(&index.at_least(attr, symbol)?),
+                }
             }
             for (sum, part) in levels.0.iter_mut().zip(of_range.0) {
                 *sum |= part;
@@ -303,7 +311,8 @@ impl Snapshot {
             if !run.segments.iter().any(|segment| segment.time_max >= from && segment.time_min < to) {
                 continue;
             }
-            let index = IndexReader::open(Arc::from(self.version.chunks.blob(&run.index)?))?;
+            let read = |part| self.version.chunks.blob_range(&run.index, part);
+            let index = IndexReader::open_parts(run.index.len(), &read)?;
             for month in index.months() {
                 if (first..=last).contains(&month) {
                     out |= index.month(month)?;

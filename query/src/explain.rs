@@ -23,8 +23,13 @@ pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<A
     for phase in phases {
         // What the index knows exactly; queries inside predicates are not run.
         phase.prepare(snapshot, whole, &mut |_| Ok(None))?;
+        let whole_before = whole;
         whole = !matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
-        let mut choice = choose(phase.candidates(snapshot)?, None, snapshot);
+        let unread = if whole_before { phase.unread(snapshot, None) } else { None };
+        let mut choice = match unread {
+            Some(customers) => Choice::of_index(customers, false),
+            None => choose(phase.candidates(snapshot)?, None, snapshot),
+        };
         choice.given = !std::mem::take(&mut first);
         for (line, _) in steps(phase, &choice, snapshot, text) {
             lines.push(vec![line.step.into(), line.detail.into(), number(line.estimated)]);
@@ -225,6 +230,9 @@ fn steps(phase: &Phase, choice: &Choice, snapshot: &Snapshot, text: &str) -> Vec
 
 fn reading(choice: &Choice, snapshot: &Snapshot) -> String {
     let units = format!("{} of {} units", choice.units.len(), snapshot.units().len());
+    if choice.unread.is_some() {
+        return format!("index: it alone answers; {units}");
+    }
     if choice.given {
         return format!("index: only customers behind the rows before; at most {units}");
     }

@@ -19,8 +19,8 @@ use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
 use crate::plan::flow::{Flow, Pieces, only};
-use crate::plan::index::{choose, takes_out};
-use crate::plan::operator::{Passed, Wanted, Work, Worker};
+use crate::plan::index::{Choice, choose, takes_out};
+use crate::plan::operator::{Passed, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
@@ -80,6 +80,9 @@ struct Run<'a> {
 const OVERLAP: &str =
     "some customers are in several groups: their counts add up to more than CUSTOMERS lists";
 
+/// Rows made at once where nothing is read for them.
+const UNREAD_ROWS: usize = 1 << 16;
+
 /// What a phase begins with.
 #[derive(Clone, Debug)]
 enum Base {
@@ -105,6 +108,8 @@ enum Done {
     Rows(Partial, bool),
     /// A part of what all units make together.
     Part(Box<dyn Any + Send>),
+    /// Nothing yet; see [`Work::Kept`].
+    Kept,
 }
 
 impl Run<'_> {
@@ -245,16 +250,16 @@ impl Run<'_> {
         })?;
         let phase = &*phase;
         let env = self.env(snapshot);
-        let choice = choose(phase.candidates(snapshot)?, base.customers(), snapshot);
+        let own = base.customers();
+        let choice = match phase.unread(snapshot, own.as_ref()).filter(|_| whole) {
+            Some(customers) => Choice::of_index(customers, own.is_some()),
+            None => choose(phase.candidates(snapshot)?, own, snapshot),
+        };
         let (wanted, units) = (choice.wanted.as_ref(), &choice.units);
         let measured = profile.is_some();
         let reads = phase.reads();
         let needed = phase.needed();
-        let look = Wanted {
-            columns: &needed,
-            members: matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After)),
-            sets: phase.tail.needs_sets(),
-        };
+        let look = phase.wanted(&needed);
         let threads = self
             .options
             .threads
@@ -279,7 +284,9 @@ impl Run<'_> {
         let mut total = phase.operator.total();
         let (mut failure, mut passed, mut read) = (None, Passed::default(), 0);
         let mut cost = measured.then(|| PhaseCost::new(phase));
-        in_order(units, threads.clamp(1, THREADS_MAX), state, unit_work, |result| match result {
+        let finish = |mut worker: Box<dyn Worker + '_>| worker.finish();
+        let threads = threads.clamp(1, THREADS_MAX);
+        let kept = in_order(units, threads, state, unit_work, finish, |result| match result {
             Err(error) => {
                 failure = Some(error);
                 false
@@ -291,6 +298,7 @@ impl Run<'_> {
                     cost.add(&more);
                 }
                 match done {
+                    Done::Kept => {}
                     Done::Rows(partial, full) => {
                         partials.push(partial);
                         return !full;
@@ -310,6 +318,26 @@ impl Run<'_> {
         });
         if let Some(error) = failure {
             return Err(error);
+        }
+        if let Some(total) = &mut total {
+            for part in kept.into_iter().flatten() {
+                total.add(part);
+                total.hold(&env).map_err(|limit| self.limit(limit))?;
+            }
+        }
+        if let Some(customers) = &choice.unread {
+            let customers: Vec<CustomerOrdinal> = customers.iter().collect();
+            for customers in customers.chunks(UNREAD_ROWS) {
+                let began = measured.then(Instant::now);
+                let Some(batch) = phase.operator.rows_unread(customers, look) else { break };
+                if let (Some(cost), Some(began)) = (&mut cost, began) {
+                    cost.operator.add(&cost_of(&batch, began));
+                }
+                let mut partial = phase.tail.start();
+                let mut meter = Meter::new(cost.as_mut().map(|cost| &mut cost.rows));
+                phase.tail.push(&mut partial, batch, &env, &mut meter).map_err(|limit| self.limit(limit))?;
+                partials.push(partial);
+            }
         }
         self.check()?;
         // LIMIT may have ended the reading early.
@@ -368,6 +396,12 @@ impl Run<'_> {
                     cost.operator.time = began.elapsed();
                 }
                 Ok(Done::Part(part))
+            }
+            Work::Kept => {
+                if let (Some(cost), Some(began)) = (cost, began) {
+                    cost.operator.time = began.elapsed();
+                }
+                Ok(Done::Kept)
             }
             Work::Rows(batch) => {
                 if let (Some(cost), Some(began)) = (&mut cost, began) {

@@ -14,14 +14,39 @@ use crate::error::{Error, Result};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::schema::AttrId;
 
-/// An index, read where it lies.
-#[derive(Clone)]
-pub struct IndexReader {
-    bytes: Arc<[u8]>,
+/// An index, read where it lies: the directory at once, bitmaps when they are asked for.
+pub struct IndexReader<'a> {
+    directory: Vec<u8>,
+    source: Source<'a>,
+    len: u64,
     range_number: u32,
     symbols: Range<usize>,
     months: Range<usize>,
-    bitmaps: usize,
+    /// Where the first bitmap begins.
+    bitmaps: u64,
+}
+
+/// Reads a part of the bytes of an index: exactly those of the range, or an error.
+pub type ReadPart<'a> = &'a dyn Fn(Range<u64>) -> Result<Vec<u8>>;
+
+enum Source<'a> {
+    Whole(Arc<[u8]>),
+    Parts(ReadPart<'a>),
+}
+
+impl Source<'_> {
+    fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        match self {
+            Self::Parts(read) => read(range),
+            Self::Whole(bytes) => {
+                let place = |at: u64| usize::try_from(at).ok();
+                let part =
+                    place(range.start).zip(place(range.end)).and_then(|(from, to)| bytes.get(from..to));
+                part.map(<[u8]>::to_vec)
+                    .ok_or_else(|| Error::damaged("index", range.start, "it ends before what it should hold"))
+            }
+        }
+    }
 }
 
 /// A symbol's entry of the directory.
@@ -47,14 +72,35 @@ fn read_month(entry: &[u8; MONTH_BYTES]) -> Result<(i32, u32, u32)> {
     Ok((reader.u32()? as i32, reader.u32()?, reader.u32()?))
 }
 
-impl IndexReader {
-    /// Reads what [`IndexBuilder::finish`] wrote, and checks its directory.
+impl IndexReader<'static> {
+    /// Reads what [`IndexBuilder::finish`](super::IndexBuilder::finish) wrote, and checks its directory.
     ///
     /// # Errors
     /// [`Error::Damaged`] where the bytes are not that, [`Error::NotAStore`] for
     /// a later format.
     pub fn open(bytes: Arc<[u8]>) -> Result<Self> {
-        let mut reader = Reader::new(&bytes, "index");
+        let len = bytes.len() as u64;
+        Self::of(Source::Whole(bytes), len)
+    }
+}
+
+impl<'a> IndexReader<'a> {
+    /// As [`IndexReader::open`] for an index of `len` bytes that `read` reads
+    /// parts of: of large bitmaps only those asked for are read.
+    ///
+    /// # Errors
+    /// As [`IndexReader::open`], and what `read` answers.
+    pub fn open_parts(len: u64, read: ReadPart<'a>) -> Result<Self> {
+        Self::of(Source::Parts(read), len)
+    }
+
+    fn of(source: Source<'a>, len: u64) -> Result<Self> {
+        let short = || Error::damaged("index", 0, "its directory is short");
+        if len < HEADER_BYTES as u64 {
+            return Err(short());
+        }
+        let header = source.read(0..HEADER_BYTES as u64)?;
+        let mut reader = Reader::new(&header, "index");
         if reader.array()? != MAGIC {
             return Err(Error::damaged("index", 0, "it does not begin as one"));
         }
@@ -64,10 +110,14 @@ impl IndexReader {
         let (symbol_count, month_count) = (reader.u32()? as usize, reader.u32()? as usize);
         let symbol_end = symbol_count.saturating_mul(SYMBOL_BYTES).saturating_add(HEADER_BYTES);
         let month_end = month_count.saturating_mul(MONTH_BYTES).saturating_add(symbol_end);
-        let directory = bytes.get(..month_end).ok_or_else(|| reader.damaged("its directory is short"))?;
-        reader.take(month_end - HEADER_BYTES)?;
-        if xxh3_64(directory) != reader.u64()? {
-            return Err(reader.damaged("the checksum of its directory is wrong"));
+        let bitmaps = (month_end as u64).saturating_add(8);
+        if bitmaps > len {
+            return Err(short());
+        }
+        let mut directory = source.read(0..bitmaps)?;
+        let checksum = directory.split_off(month_end.min(directory.len()));
+        if xxh3_64(&directory) != Reader::new(&checksum, "index").u64()? {
+            return Err(Error::damaged("index", month_end as u64, "the checksum of its directory is wrong"));
         }
         if version != VERSION {
             return Err(Error::NotAStore(format!(
@@ -78,8 +128,10 @@ impl IndexReader {
             range_number,
             symbols: HEADER_BYTES..symbol_end,
             months: symbol_end..month_end,
-            bitmaps: month_end + 8,
-            bytes: Arc::clone(&bytes),
+            bitmaps,
+            directory,
+            source,
+            len,
         };
         index.check()?;
         Ok(index)
@@ -109,18 +161,18 @@ impl IndexReader {
             last = Some(month);
             expected += u64::from(bytes);
         }
-        if (self.bitmaps as u64).checked_add(expected) != Some(self.bytes.len() as u64) {
+        if self.bitmaps.checked_add(expected) != Some(self.len) {
             return Err(wrong("its bitmaps are not as long as it says"));
         }
         Ok(())
     }
 
     fn symbol_entries(&self) -> &[[u8; SYMBOL_BYTES]] {
-        self.bytes.get(self.symbols.clone()).unwrap_or_default().as_chunks().0
+        self.directory.get(self.symbols.clone()).unwrap_or_default().as_chunks().0
     }
 
     fn month_entries(&self) -> &[[u8; MONTH_BYTES]] {
-        self.bytes.get(self.months.clone()).unwrap_or_default().as_chunks().0
+        self.directory.get(self.months.clone()).unwrap_or_default().as_chunks().0
     }
 
     /// The range it is of.
@@ -134,24 +186,40 @@ impl IndexReader {
     /// # Errors
     /// [`Error::Damaged`] where a bitmap is not one of this range's customers.
     pub fn at_least(&self, attr: AttrId, symbol: u32) -> Result<Levels> {
+        let Some(entry) = self.symbol(attr, symbol)? else { return Ok(Levels::default()) };
+        let one = self.level(&entry, 0)?;
+        let two = if entry.shared & SECOND_IS_FIRST == 0 { self.level(&entry, 1)? } else { one.clone() };
+        let three = if entry.shared & THIRD_IS_SECOND == 0 { self.level(&entry, 2)? } else { two.clone() };
+        Ok(Levels([one, two, three]))
+    }
+
+    /// One of the three of [`IndexReader::at_least`]: `level` is 0 for at least once.
+    ///
+    /// # Errors
+    /// As [`IndexReader::at_least`].
+    pub fn at_least_level(&self, attr: AttrId, symbol: u32, level: usize) -> Result<RoaringBitmap> {
+        let Some(entry) = self.symbol(attr, symbol)? else { return Ok(RoaringBitmap::new()) };
+        let mut level = level.min(2);
+        if level == 2 && entry.shared & THIRD_IS_SECOND != 0 {
+            level = 1;
+        }
+        if level == 1 && entry.shared & SECOND_IS_FIRST != 0 {
+            level = 0;
+        }
+        self.level(&entry, level)
+    }
+
+    fn symbol(&self, attr: AttrId, symbol: u32) -> Result<Option<SymbolEntry>> {
         let entries = self.symbol_entries();
         let key = |entry| SymbolEntry::read(entry).map_or((AttrId(u16::MAX), u32::MAX), |entry| entry.key);
-        let Ok(place) = entries.binary_search_by_key(&(attr, symbol), key) else {
-            return Ok(Levels::default());
-        };
-        let Some(entry) = entries.get(place) else { return Ok(Levels::default()) };
-        let SymbolEntry { shared, place, bytes: [first, second, third], .. } = SymbolEntry::read(entry)?;
-        let at = u64::from(place);
-        let one = self.bitmap(at, first)?;
-        let two = match shared & SECOND_IS_FIRST {
-            0 => self.bitmap(at + u64::from(first), second)?,
-            _ => one.clone(),
-        };
-        let three = match shared & THIRD_IS_SECOND {
-            0 => self.bitmap(at + u64::from(first) + u64::from(second), third)?,
-            _ => two.clone(),
-        };
-        Ok(Levels([one, two, three]))
+        let found = entries.binary_search_by_key(&(attr, symbol), key).ok();
+        found.and_then(|place| entries.get(place)).map(SymbolEntry::read).transpose()
+    }
+
+    fn level(&self, entry: &SymbolEntry, level: usize) -> Result<RoaringBitmap> {
+        let before: u64 = entry.bytes.iter().take(level).map(|&bytes| u64::from(bytes)).sum();
+        let bytes = entry.bytes.get(level).copied().unwrap_or(0);
+        self.bitmap(u64::from(entry.place) + before, bytes)
     }
 
     /// The customers with an interaction in that month ([`month_of`]).
@@ -187,12 +255,10 @@ impl IndexReader {
         if len == 0 {
             return Ok(RoaringBitmap::new());
         }
-        let damaged = |what: String| Error::damaged("index", self.bitmaps as u64 + place, what);
-        let mut bytes = usize::try_from(place)
-            .ok()
-            .and_then(|place| self.bitmaps.checked_add(place))
-            .and_then(|start| self.bytes.get(start..start.checked_add(len as usize)?))
-            .ok_or_else(|| damaged("a bitmap lies past the end".to_owned()))?;
+        let start = self.bitmaps.saturating_add(place);
+        let damaged = |what: String| Error::damaged("index", start, what);
+        let bytes = self.source.read(start..start.saturating_add(u64::from(len)))?;
+        let mut bytes = bytes.as_slice();
         let bitmap = RoaringBitmap::deserialize_from(&mut bytes)
             .map_err(|error| damaged(format!("a bitmap cannot be read: {error}")))?;
         let in_range = |customer: u32| customer / RANGE_CUSTOMERS == self.range_number;

@@ -42,7 +42,7 @@ fn index(range: u32, blocks: &[Block]) -> Vec<u8> {
     builder.finish().expect("finishes")
 }
 
-fn open(bytes: Vec<u8>) -> IndexReader {
+fn open(bytes: Vec<u8>) -> IndexReader<'static> {
     IndexReader::open(bytes.into()).expect("opens")
 }
 
@@ -130,7 +130,12 @@ proptest! {
         // The later customers first: blocks may come in any order.
         let reader = open(index(2, &[block(&two.to_vec()), block(&one.to_vec())]));
         for symbol in [0, 1_000, 2_000, 3_000, 4_000, 77] {
-            check_levels(&reader.at_least(ATTR, symbol).expect("reads"), &journeys, symbol);
+            let levels = reader.at_least(ATTR, symbol).expect("reads");
+            check_levels(&levels, &journeys, symbol);
+            for (level, expected) in levels.0.iter().enumerate() {
+                let alone = reader.at_least_level(ATTR, symbol, level).expect("reads");
+                assert_eq!(&alone, expected, "{symbol} level {level}");
+            }
             assert_eq!(reader.at_least(AttrId(2), symbol).expect("reads"), Levels::default());
         }
         let active = |month: i32| -> RoaringBitmap {

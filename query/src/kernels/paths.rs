@@ -7,6 +7,8 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use roaring::RoaringBitmap;
 
+use crate::rows::add_customers;
+
 /// The node of a row without a value.
 pub(crate) const UNKNOWN: u32 = 0;
 /// Stands where a path was cut in its middle. No node has this number.
@@ -60,17 +62,34 @@ impl Rule {
     ///
     /// Rows without a value are passed over, except those that a step names.
     /// A gap runs from the last row of a collapsed node to the first of the next.
+    #[cfg(test)]
     pub(crate) fn path(&self, nodes: &[u32], times: &[i64], classes: &[u64], path: &mut Path) -> bool {
+        let node = |row: usize| nodes.get(row).copied().unwrap_or(UNKNOWN);
+        let class = |row: usize| classes.get(row).copied().unwrap_or(0);
+        self.path_of(classes.len(), node, |row| times.get(row).copied().unwrap_or(0), class, path)
+    }
+
+    /// As [`Rule::path`] for a journey of `rows` rows, of which functions tell node, time and class.
+    pub(crate) fn path_of(
+        &self,
+        rows: usize,
+        node: impl Fn(usize) -> u32,
+        time: impl Fn(usize) -> i64,
+        class: impl Fn(usize) -> u64,
+        path: &mut Path,
+    ) -> bool {
         path.nodes.clear();
         path.gaps.clear();
-        let has = |bit: u64| move |class: &u64| class & bit != 0;
+        let has = |bit: u64| {
+            let class = &class;
+            move |row: &usize| class(*row) & bit != 0
+        };
         let (first, last) = match self.course {
-            Course::From => (classes.iter().position(has(1)), Some(classes.len().saturating_sub(1))),
-            Course::To => (Some(0), classes.iter().rposition(has(1))),
+            Course::From => ((0..rows).find(has(1)), Some(rows.saturating_sub(1))),
+            Course::To => (Some(0), (0..rows).rev().find(has(1))),
             Course::Between => {
-                let first = classes.iter().position(has(1));
-                let rest = first.and_then(|first| classes.get(first + 1..)).unwrap_or_default();
-                (first, first.zip(rest.iter().position(has(2))).map(|(first, after)| first + 1 + after))
+                let first = (0..rows).find(has(1));
+                (first, first.and_then(|first| (first + 1..rows).find(has(2))))
             }
         };
         let (Some(first), Some(last)) = (first, last) else { return false };
@@ -81,7 +100,7 @@ impl Rule {
         let mut before: Option<i64> = None;
         for step in 0..=last - first {
             let row = if backwards { last - step } else { first + step };
-            let (Some(&node), Some(&at)) = (nodes.get(row), times.get(row)) else { continue };
+            let (node, at) = (node(row), time(row));
             if node == UNKNOWN && !self.names(row, &path.span) {
                 continue;
             }
@@ -129,10 +148,17 @@ pub(crate) struct PathSum {
     /// How many journeys.
     pub journeys: u64,
     pub customers: RoaringBitmap,
-    /// Who was added last: a bitmap need not be asked again.
-    last: Option<u32>,
+    /// Those added since, ascending, which are not in the bitmap yet.
+    added: Vec<u32>,
     /// The gaps of each journey, one journey after another; empty where nobody asks.
     pub gaps: Vec<i64>,
+}
+
+impl PathSum {
+    /// Takes those added into the bitmap.
+    fn settle(&mut self) {
+        add_customers(&mut self.customers, &std::mem::take(&mut self.added));
+    }
 }
 
 /// Paths with how often they occur.
@@ -163,20 +189,23 @@ impl PathTable {
                 let customers = RoaringBitmap::new();
                 let nodes = nodes.into();
                 entry
-                    .insert(PathSum { nodes, journeys: 0, customers, last: None, gaps: Vec::new() })
+                    .insert(PathSum { nodes, journeys: 0, customers, added: Vec::new(), gaps: Vec::new() })
                     .into_mut()
             }
         }
     }
 
-    /// Adds the path of one journey of a customer, with its gaps where they are asked for.
-    pub(crate) fn add(&mut self, path: &Path, customer: u32, with_gaps: bool) {
+    /// Adds the path of one journey of a customer (`None` where nobody asks
+    /// for them, and else ascending), with its gaps where they are asked for.
+    pub(crate) fn add(&mut self, path: &Path, customer: Option<u32>, with_gaps: bool) {
         let sum = self.sum(&path.nodes);
         sum.journeys += 1;
         let mut bytes = 0;
-        if sum.last != Some(customer) {
-            bytes += if sum.customers.insert(customer) { CUSTOMER_BYTES } else { 0 };
-            sum.last = Some(customer);
+        if let Some(customer) = customer
+            && sum.added.last() != Some(&customer)
+        {
+            sum.added.push(customer);
+            bytes += CUSTOMER_BYTES;
         }
         if with_gaps {
             sum.gaps.extend(&path.gaps);
@@ -189,6 +218,7 @@ impl PathTable {
     /// (without the 1) has here.
     pub(crate) fn merge(&mut self, other: Self, rename: impl Fn(u32) -> u32) {
         for mut more in other.paths {
+            more.settle();
             for node in &mut more.nodes {
                 if !matches!(*node, UNKNOWN | CUT) {
                     *node = rename(*node - 1).saturating_add(1);
@@ -196,6 +226,7 @@ impl PathTable {
             }
             let sum = self.sum(&more.nodes);
             sum.journeys += more.journeys;
+            sum.settle();
             let before = sum.customers.len();
             sum.customers |= more.customers;
             let bytes = CUSTOMER_BYTES * (sum.customers.len() - before) + GAP_BYTES * more.gaps.len() as u64;
@@ -210,7 +241,11 @@ impl PathTable {
 
     /// The paths, in no order.
     pub(crate) fn into_paths(self) -> Vec<PathSum> {
-        self.paths.into_iter().collect()
+        let settled = |mut sum: PathSum| {
+            sum.settle();
+            sum
+        };
+        self.paths.into_iter().map(settled).collect()
     }
 }
 
@@ -343,14 +378,17 @@ mod tests {
             let swapped = |node: u32| if node == UNKNOWN { node } else { 4 - node };
             let (mut one, mut other, mut whole) = (PathTable::default(), PathTable::default(), PathTable::default());
             let mut expected: BTreeMap<Vec<u32>, (u64, BTreeSet<u32>, Vec<i64>)> = BTreeMap::new();
+            // Customers come in ascending order.
+            let mut paths = paths;
+            paths.sort_by_key(|path| path.1);
             for (place, (nodes, customer)) in paths.iter().enumerate() {
                 let made = path(nodes);
-                whole.add(&made, *customer, true);
+                whole.add(&made, Some(*customer), true);
                 if place < cut {
-                    one.add(&made, *customer, true);
+                    one.add(&made, Some(*customer), true);
                 } else {
                     let renamed = nodes.iter().map(|&node| swapped(node)).collect();
-                    other.add(&Path { nodes: renamed, ..made.clone() }, *customer, true);
+                    other.add(&Path { nodes: renamed, ..made.clone() }, Some(*customer), true);
                 }
                 let sum = expected.entry(nodes.clone()).or_default();
                 sum.0 += 1;

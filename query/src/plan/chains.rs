@@ -242,23 +242,58 @@ impl ChainsOperator {
             });
         let found = chains(&self.rule, &contacts, over_members);
         let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
-        let (mut members, mut customers) = (Vec::new(), Vec::with_capacity(found.chains.len()));
-        let mut rows = Vec::new();
+        let customer = |chain: &Chain| flow.customer(chain.customer as usize);
+        let customers = found.chains.iter().map(customer).collect();
         let cases = self.case_codes(flow, needed);
-        for chain in &found.chains {
-            customers.push(flow.customer(chain.customer as usize));
-            if over_members {
-                found.members(chain, &mut rows);
+        let mut over = Vec::new();
+        for (place, (field, column)) in self.fields.iter().zip(&mut columns).enumerate() {
+            if !wants(place) {
+                continue;
             }
-            for (place, (field, column)) in self.fields.iter().zip(&mut columns).enumerate() {
-                if wants(place) {
-                    column.push(self.cell(*field, chain, &rows, flow, cases.as_deref(), env));
+            // What needs no members is made column by column.
+            match field {
+                Field::Customer => {
+                    column.extend(found.chains.iter().map(|chain| Cell::Customer(customer(chain))))
                 }
+                Field::Contacts => {
+                    column.extend(found.chains.iter().map(|chain| Cell::Int(i64::from(chain.contacts))));
+                }
+                Field::Key(attr) => match (block.column(*attr), &self.keys[..]) {
+                    (Some(Column::Symbol { dictionary, .. }), [_]) => {
+                        let symbol = |chain: &Chain| dictionary.get((chain.key as usize).wrapping_sub(1));
+                        let cell =
+                            |chain| symbol(chain).map_or(Cell::Null, |&symbol| Cell::Symbol(*attr, symbol));
+                        column.extend(found.chains.iter().map(cell));
+                    }
+                    _ => column.extend(
+                        found.chains.iter().map(|chain| attr_cell(block, *attr, chain.first as usize, env)),
+                    ),
+                },
+                _ if over_members => over.push(place),
+                field => column.extend(
+                    found
+                        .chains
+                        .iter()
+                        .map(|chain| self.cell(*field, chain, &[], flow, cases.as_deref(), env)),
+                ),
             }
-            if with_members {
-                let start = flow.whole_journey(chain.customer as usize).start;
-                let places = rows.iter().map(|&row| (flow.whole_row(row as usize) - start) as u32).collect();
-                members.push(Members { customer: flow.customer(chain.customer as usize), places });
+        }
+        let mut members = Vec::new();
+        if with_members || !over.is_empty() {
+            let mut rows = Vec::new();
+            for chain in &found.chains {
+                found.members(chain, &mut rows);
+                for &place in &over {
+                    if let (Some(field), Some(column)) = (self.fields.get(place), columns.get_mut(place)) {
+                        column.push(self.cell(*field, chain, &rows, flow, cases.as_deref(), env));
+                    }
+                }
+                if with_members {
+                    let start = flow.whole_journey(chain.customer as usize).start;
+                    let places =
+                        rows.iter().map(|&row| (flow.whole_row(row as usize) - start) as u32).collect();
+                    members.push(Members { customer: customer(chain), places });
+                }
             }
         }
         passed.seen += found.seen;

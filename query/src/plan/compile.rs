@@ -14,7 +14,7 @@ use super::interaction::{InteractionScope, attribute};
 use super::interactions::InteractionsOperator;
 use super::map::MapOperator;
 use super::matching::MatchOperator;
-use super::operator::{Operator, Passed};
+use super::operator::{Operator, Passed, Wanted};
 use super::paths::PathsOperator;
 use super::predicate::{attributes, holds};
 use super::spans::span_of;
@@ -22,7 +22,7 @@ use super::split::{Split, sessions, split_by};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
 use crate::rows::{Env, Tail, Typed, compile_predicate, duration_of, is_row_operator};
-use crate::syntax::ast::{Name, Op, OpKind, Part, Query, Span};
+use crate::syntax::ast::{Expr, ExprKind, Name, Op, OpKind, Part, Query, SelectItem, Span};
 use crate::value::Params;
 
 /// A query, resolved.
@@ -63,6 +63,17 @@ impl Phase {
         }
         Ok(())
     }
+}
+
+/// Whether all that is asked of rows is how many customers are behind them.
+fn counts_customers(items: &[SelectItem]) -> bool {
+    let customer = |arg: &Expr| matches!(&arg.kind, ExprKind::Column { qualifier: None, name } if name.text.eq_ignore_ascii_case("customer"));
+    items.iter().all(|item| match &item.expr.kind {
+        ExprKind::Call { name, distinct: true, star: false, args } => {
+            name.text.eq_ignore_ascii_case("count") && args.len() == 1 && args.iter().all(customer)
+        }
+        _ => false,
+    })
 }
 
 /// What becomes of the rows of a phase.
@@ -251,7 +262,11 @@ impl<'a> Planner<'a> {
                 ops = rest;
             }
             interactions.one_each = match ops.first() {
-                Some(first) => matches!(first.kind, OpKind::Customers | OpKind::SaveCohort(_)),
+                Some(first) => match &first.kind {
+                    OpKind::Customers | OpKind::SaveCohort(_) => true,
+                    OpKind::Aggregate { items, group_by } => group_by.is_empty() && counts_customers(items),
+                    _ => false,
+                },
                 None => ends == Ends::Customers,
             };
             return self.rows(stages, Box::new(interactions), ops, ends, &env).filter(|_| sound);
@@ -466,6 +481,37 @@ impl Phase {
         // Nobody sees the values of rows that only stand for customers or members.
         let unseen = self.then != Then::Answer && !self.tail.has_stages();
         if unseen { vec![false; needed.len()] } else { needed }
+    }
+
+    /// What of the operator's rows somebody looks at; `needed` as [`Phase::needed`] answers.
+    pub(crate) fn wanted<'a>(&self, needed: &'a [bool]) -> Wanted<'a> {
+        Wanted {
+            columns: needed,
+            members: matches!(self.then, Then::Members | Then::Journeys(Part::Before | Part::After)),
+            sets: self.tail.needs_sets(),
+        }
+    }
+
+    /// The customers behind its rows, where the index alone answers it: they
+    /// flow whole, are known exactly without reading, and nothing else is asked
+    /// for. `own` are those that the phase begins with, where they are not
+    /// all. Asked once it is prepared.
+    pub(crate) fn unread(&self, snapshot: &Snapshot, own: Option<&RoaringBitmap>) -> Option<RoaringBitmap> {
+        if snapshot.hides_later() {
+            return None;
+        }
+        self.operator.rows_unread(&[], self.wanted(&self.needed()))?;
+        let mut customers = match own {
+            None => snapshot.present().clone(),
+            Some(own) => snapshot.present() & own,
+        };
+        for stage in &self.stages {
+            match stage {
+                Stage::For(predicate) => customers = predicate.decides(&customers)?,
+                _ => return None,
+            }
+        }
+        Some(customers)
     }
 
     /// Everything that is read for it, ascending.

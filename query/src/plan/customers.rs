@@ -174,6 +174,18 @@ impl Customers {
         })
     }
 
+    /// Exactly those of `customers` for whom it holds, where whole journeys
+    /// flow and that is known without reading them.
+    pub(crate) fn decides(&self, customers: &RoaringBitmap) -> Option<RoaringBitmap> {
+        Some(match self {
+            Self::And(a, b) => b.decides(&a.decides(customers)?)?,
+            Self::Or(a, b) => a.decides(customers)? | b.decides(customers)?,
+            Self::Not(inner) => customers - inner.decides(customers)?,
+            Self::These { customers: known, .. } => customers & known,
+            Self::Has { .. } | Self::Behind(_) | Self::Attributes(_) => return None,
+        })
+    }
+
     /// Whether it holds, for every journey in hand.
     pub(crate) fn holds(&self, flow: &Flow, env: &Env) -> Truth {
         let block = flow.block();

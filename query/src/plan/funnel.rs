@@ -11,6 +11,7 @@ mod attempts;
 mod breakdown;
 mod correlates;
 mod counts;
+mod depths;
 mod elements;
 mod listed;
 mod options;
@@ -26,8 +27,7 @@ use super::interaction::named;
 use super::operator::{Asked, Operator, Passed, Reason, Total, Wanted, Work, Worker};
 use super::pattern::{PatternElement, PatternPlan, Reading};
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::kernels::funnel::{Bounds, Rule as PlainRule};
-use crate::kernels::pattern::Rule;
+use crate::kernels::funnel::Rule as PlainRule;
 use crate::rows::{Env, QueryLimit, RowColumn, RowSchema};
 use crate::syntax::ast::{self, Count, Outcome, Span};
 use crate::value::grouped;
@@ -111,7 +111,7 @@ impl FunnelOperator {
             _ if held.is_empty() => Units::Customers,
             _ => Units::Held(held),
         };
-        let plain = plain_rule(&plan.rule).filter(|_| units != Units::Entries);
+        let plain = plan.plain().filter(|_| units != Units::Entries);
         let finder = Finder { plan, elements, plain, units, keyword };
         let by = breakdown.columns();
         let columns = by.iter().map(|(name, ty, _)| RowColumn { name: name.clone(), ty: ty.clone() });
@@ -207,21 +207,6 @@ fn elements_of(plan: &PatternPlan) -> Elements {
         }
     }
     elements
-}
-
-/// The rule of the fast matcher, where a pattern is only steps with bounds
-/// between them.
-fn plain_rule(rule: &Rule) -> Option<PlainRule> {
-    let in_order =
-        !rule.any_order && rule.simultaneous.is_none() && rule.before.is_empty() && !rule.is_joint();
-    let plain = in_order
-        && rule.steps.iter().all(|step| {
-            let edge = &step.edge;
-            let once = step.min == 1 && step.max == Some(1) && step.after.is_empty();
-            once && !edge.next && edge.no == 0 && edge.same.is_none()
-        });
-    let edges = rule.steps.iter().skip(1).map(|step| Bounds { low: step.edge.low, high: step.edge.high });
-    plain.then(|| PlainRule { steps: rule.steps.len(), within: rule.within, edges: edges.collect() })
 }
 
 impl Operator for FunnelOperator {
@@ -363,6 +348,9 @@ impl Worker for FunnelWorker<'_> {
         Ok(match output {
             Output::Steps => {
                 let mut counts = Counts::new(&finder.elements, breakdown, *wanted);
+                if breakdown.is_empty() && counts.takes_depths() && finder.depths(flow, env, &mut counts) {
+                    return Ok(Work::Part(Box::new(counts)));
+                }
                 finder.each(search, flow, env, |attempt| {
                     passed.unheard += u64::from(finder.is_unheard(attempt));
                     counts.push(attempt, &finder.elements, breakdown, env);

@@ -25,6 +25,16 @@ pub(crate) struct Choice {
     pub costs: Option<Costs>,
     /// Whether the customers are given by the rows before.
     pub given: bool,
+    /// The customers behind the rows, where nothing is read because the index alone answers.
+    pub unread: Option<RoaringBitmap>,
+}
+
+impl Choice {
+    /// Nothing is read: these customers are the answer.
+    pub(crate) fn of_index(customers: RoaringBitmap, given: bool) -> Self {
+        let estimated = Some(customers.len());
+        Self { estimated, wanted: None, units: Vec::new(), costs: None, given, unread: Some(customers) }
+    }
 }
 
 /// Two ways to read, in interactions decoded.
@@ -70,7 +80,7 @@ pub(crate) fn choose(
         }
     };
     let units = units_with(snapshot, wanted.as_ref());
-    Choice { estimated, wanted, units, costs, given }
+    Choice { estimated, wanted, units, costs, given, unread: None }
 }
 
 /// A unit is decoded whole, so what an index saves of reading is the units without a candidate;

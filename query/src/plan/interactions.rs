@@ -1,6 +1,6 @@
 //! INTERACTIONS: the interactions in sight, one a row.
 
-use throughline_engine::{AttrId, AttrType, Subject};
+use throughline_engine::{AttrId, AttrType, CustomerOrdinal, Subject};
 
 use super::cells::attr_cell;
 use super::flow::Flow;
@@ -113,6 +113,21 @@ impl Operator for InteractionsOperator {
                 Field::Customer | Field::At => None,
             })
             .collect()
+    }
+
+    fn rows_unread(&self, customers: &[CustomerOrdinal], wanted: Wanted<'_>) -> Option<RowBatch> {
+        let named =
+            |(place, field): (usize, &Field)| matches!(field, Field::Customer) || !wanted.column(place);
+        if !self.one_each || wanted.members || !self.fields.iter().enumerate().all(named) {
+            return None;
+        }
+        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
+        for (place, (field, column)) in self.fields.iter().zip(&mut columns).enumerate() {
+            if matches!(field, Field::Customer) && wanted.column(place) {
+                column.extend(customers.iter().map(|&customer| Cell::Customer(customer)));
+            }
+        }
+        Some(RowBatch { len: customers.len(), columns, sets: Sets::One(customers.to_vec()), members: None })
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {

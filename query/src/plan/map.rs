@@ -1,6 +1,7 @@
 //! MAP BY: one cell for every combination of values, such as stage and touchpoint.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -12,8 +13,10 @@ use super::flow::Flow;
 use super::interaction::{named, symbols_of};
 use super::operator::{Operator, Passed, Total, Wanted, Work, Worker};
 use crate::diagnostics::Diagnostic;
-use crate::kernels::keys::keys;
+use crate::kernels::cells::{histogram, pairs};
+use crate::kernels::keys::{Keys, keys};
 use crate::limits::KEYS_MAX;
+use crate::rows::add_customers;
 use crate::rows::cell::order;
 use crate::rows::{Cell, Env, ExactSum, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
 use crate::syntax::ast;
@@ -29,24 +32,82 @@ pub(crate) struct MapOperator {
     resolved: Option<AttrId>,
 }
 
+/// Up to this many combinations are numbered by their places.
+const DIRECT_MAX: u64 = 1 << 16;
+
+/// A code for every combination of values; unlike the keys of chains, NULL is a value.
+fn combinations<'a>(columns: &[Option<&'a Column>], rows: usize) -> Combined<'a> {
+    let coded = |column: &Option<&'a Column>| match column {
+        Some(Column::Symbol { codes, dictionary }) => Some((codes.as_slice(), dictionary.len() as u32 + 1)),
+        Some(Column::Str { codes, dictionary }) => Some((codes.as_slice(), dictionary.len() as u32 + 1)),
+        _ => None,
+    };
+    let direct: Option<Vec<(&[u32], u32)>> = columns.iter().map(coded).collect();
+    if let Some(columns) = direct
+        && let Some((&(codes, bound), rest)) = columns.split_first()
+        && columns.iter().try_fold(1, |all: u64, one| all.checked_mul(u64::from(one.1))) <= Some(DIRECT_MAX)
+        && columns.iter().all(|one| one.0.len() == rows)
+    {
+        let first = Combined { codes: Cow::Borrowed(codes), bound };
+        return rest.iter().fold(first, |all, &(codes, wide)| Combined {
+            codes: Cow::Owned(pairs(&all.codes, codes, wide)),
+            bound: all.bound * wide,
+        });
+    }
+    let mut all: Option<Keys> = None;
+    for column in columns {
+        let mut one = match column {
+            Some(column) => keys(&[Some(column)], rows),
+            None => Keys { codes: vec![0; rows], bound: 1 },
+        };
+        one.codes.iter_mut().for_each(|code| *code += 1);
+        one.bound += 1;
+        all = Some(match all {
+            None => one,
+            Some(before) => before.paired(&one),
+        });
+    }
+    let Keys { codes, bound } = all.unwrap_or_default();
+    Combined { codes: Cow::Owned(codes), bound }
+}
+
+/// A code a row; codes lie below `bound`.
+struct Combined<'a> {
+    codes: Cow<'a, [u32]>,
+    bound: u32,
+}
+
 /// The cells of the units so far, by their keys.
 #[derive(Clone, Debug, Default)]
 struct MapCells {
     cells: HashMap<Vec<Cell>, MapCell>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct MapCell {
     interactions: u64,
     customers: RoaringBitmap,
+    /// Those of the unit in hand, before they are a set.
+    list: Vec<u32>,
+    seen: Seen,
     /// Customers with at least two interactions in it.
     repeated: u64,
     sentiment: Mean,
     score: Mean,
     unresolved: u64,
     resolved_known: u64,
-    first: Millis,
-    last: Millis,
+    /// The earliest and the latest time.
+    span: Option<(Millis, Millis)>,
+}
+
+/// What of a cell somebody looks at besides the number of its interactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Measures {
+    customers: bool,
+    sentiment: bool,
+    score: bool,
+    resolved: bool,
+    times: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,11 +117,9 @@ struct Mean {
 }
 
 impl Mean {
-    fn add(&mut self, value: Option<f64>) {
-        if let Some(value) = value {
-            self.sum.add(value);
-            self.count += 1;
-        }
+    fn add(&mut self, value: f64) {
+        self.sum.add(value);
+        self.count += 1;
     }
 
     fn merge(&mut self, other: &Self) {
@@ -140,47 +199,105 @@ impl MapOperator {
     }
 
     /// The cells of a unit. An interaction without a value counts under NULL.
-    fn cells(&self, flow: &Flow, env: &Env) -> MapCells {
+    fn cells(&self, flow: &Flow, measures: Measures, env: &Env) -> MapCells {
         let block = flow.block();
         let columns: Vec<Option<&Column>> = self.keys.iter().map(|key| block.column(key.id)).collect();
-        let codes = self.codes(&columns, block.rows());
-        // By code: the cell, and the journey that was last seen in it (and how often).
-        let mut places: Vec<Option<(usize, Seen)>> = vec![None; codes.bound as usize];
-        let mut cells: Vec<(usize, MapCell, Vec<u32>)> = Vec::new();
-        let column = |attr: Option<AttrId>| attr.and_then(|attr| block.column(attr));
-        let (sentiment, score) = (column(self.sentiment), column(self.score));
-        let resolved = self.resolved.filter(|&attr| block.column(attr).is_some());
-        for journey in 0..block.customers.len() {
-            if !flow.lives(journey) {
-                continue;
+        let codes = combinations(&columns, block.rows());
+        let bound = codes.bound as usize;
+        let all_in_sight = flow.visible.is_none() && flow.alive.is_none();
+        // Of each code: how often it occurs, and a row that has it.
+        let (mut counts, mut rows_of) = (vec![0_u64; bound], vec![0_u32; bound]);
+        let mut details: Vec<MapCell> = Vec::new();
+        if all_in_sight && measures == Measures::default() {
+            counts = histogram(&codes.codes, bound);
+            let mut missing = counts.iter().filter(|count| **count > 0).count();
+            let mut met = vec![false; bound];
+            for (row, &code) in codes.codes.iter().enumerate() {
+                if missing == 0 {
+                    break;
+                }
+                if let (Some(met), Some(known)) = (met.get_mut(code as usize), rows_of.get_mut(code as usize))
+                    && !std::mem::replace(met, true)
+                {
+                    *known = row as u32;
+                    missing -= 1;
+                }
             }
-            let customer = flow.customer(journey);
-            for row in block.journey(journey) {
-                if !flow.sees(row) {
-                    continue;
+        } else {
+            let mut places = vec![NO_CELL; bound];
+            let mut cell_of = vec![NO_CELL; block.rows()];
+            for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
+                for row in block.journey(journey).filter(|&row| all_in_sight || flow.sees(row)) {
+                    let code = codes.codes.get(row).copied().unwrap_or_default() as usize;
+                    let (Some(count), Some(place)) = (counts.get_mut(code), places.get_mut(code)) else {
+                        continue;
+                    };
+                    *count += 1;
+                    if *count == 1 {
+                        *place = details.len() as u32;
+                        details.push(MapCell::default());
+                        if let Some(known) = rows_of.get_mut(code) {
+                            *known = row as u32;
+                        }
+                    }
+                    if let Some(cell) = cell_of.get_mut(row) {
+                        *cell = *place;
+                    }
                 }
-                let (Some(&code), Some(&at)) = (codes.codes.get(row), block.times.get(row)) else { continue };
-                let Some(place) = places.get_mut(code as usize) else { continue };
-                let (number_of, seen) = place.get_or_insert_with(|| {
-                    cells.push((row, MapCell::new(at), Vec::new()));
-                    (cells.len() - 1, Seen { customer: None, times: 0, first: 0 })
-                });
-                let Some((_, cell, customers)) = cells.get_mut(*number_of) else { continue };
-                if seen.customer != Some(customer) {
-                    *seen = Seen { customer: Some(customer), times: 0, first: flow.whole_row(row) };
-                    customers.push(customer);
+            }
+            self.measure(&mut details, measures, flow, &cell_of, env);
+            // In the order of the codes, as the counts are.
+            let found = (0..bound).filter(|&code| counts.get(code).is_some_and(|&count| count > 0));
+            let order: Vec<u32> = found.filter_map(|code| places.get(code).copied()).collect();
+            let take = |&place: &u32| details.get_mut(place as usize).map(std::mem::take).unwrap_or_default();
+            details = order.iter().map(take).collect();
+        }
+        let mut all = MapCells::default();
+        let mut details = details.into_iter();
+        for (&count, &row) in counts.iter().zip(&rows_of).filter(|(count, _)| **count > 0) {
+            let mut cell = details.next().unwrap_or_default();
+            cell.interactions = count;
+            add_customers(&mut cell.customers, &std::mem::take(&mut cell.list));
+            let key = |key: &Attribute| attr_cell(block, key.id, row as usize, env).canonical(true, env);
+            all.cells.insert(self.keys.iter().map(key).collect(), cell);
+        }
+        all
+    }
+
+    /// Adds rows to the measures of their cells, measure by measure; `cell_of`
+    /// has the cell of each row, [`NO_CELL`] where it is out of sight.
+    fn measure(&self, cells: &mut [MapCell], measures: Measures, flow: &Flow, cell_of: &[u32], env: &Env) {
+        let block = flow.block();
+        if measures.customers {
+            for journey in 0..block.customers.len() {
+                let customer = flow.customer(journey);
+                for row in block.journey(journey) {
+                    let cell = cell_of.get(row).and_then(|&cell| cells.get_mut(cell as usize));
+                    if let Some(cell) = cell {
+                        cell.see(customer, flow.whole_row(row));
+                    }
                 }
-                // One interaction in two journeys of a customer is no repetition.
-                if seen.times == 0 || (seen.times == 1 && flow.whole_row(row) != seen.first) {
-                    seen.times += 1;
-                    cell.repeated += u64::from(seen.times == 2);
+            }
+        }
+        if measures.times {
+            for (&cell, &at) in cell_of.iter().zip(&block.times) {
+                if let Some(cell) = cells.get_mut(cell as usize) {
+                    let (first, last) = cell.span.unwrap_or((at, at));
+                    cell.span = Some((first.min(at), last.max(at)));
                 }
-                cell.interactions += 1;
-                cell.first = cell.first.min(at);
-                cell.last = cell.last.max(at);
-                cell.sentiment.add(number(sentiment, row));
-                cell.score.add(number(score, row));
-                if let Some(attr) = resolved
+            }
+        }
+        let column =
+            |wanted: bool, attr: Option<AttrId>| attr.filter(|_| wanted).and_then(|attr| block.column(attr));
+        if let Some(column) = column(measures.sentiment, self.sentiment) {
+            each_number(column, cell_of, cells, |cell, value| cell.sentiment.add(value));
+        }
+        if let Some(column) = column(measures.score, self.score) {
+            each_number(column, cell_of, cells, |cell, value| cell.score.add(value));
+        }
+        if let (Some(_), Some(attr)) = (column(measures.resolved, self.resolved), self.resolved) {
+            for (row, &cell) in cell_of.iter().enumerate() {
+                if let Some(cell) = cells.get_mut(cell as usize)
                     && let Some(truth) = truth_of(&attr_cell(block, attr, row, env), env)
                 {
                     cell.resolved_known += 1;
@@ -188,31 +305,6 @@ impl MapOperator {
                 }
             }
         }
-        let mut all = MapCells::default();
-        for (row, mut cell, customers) in cells {
-            cell.customers.extend(customers);
-            let key = self.keys.iter().map(|key| attr_cell(block, key.id, row, env).canonical(true, env));
-            all.cells.insert(key.collect(), cell);
-        }
-        all
-    }
-
-    /// Codes of the combinations; unlike the keys of chains, NULL is a value.
-    fn codes(&self, columns: &[Option<&Column>], rows: usize) -> crate::kernels::keys::Keys {
-        let mut all: Option<crate::kernels::keys::Keys> = None;
-        for column in columns {
-            let mut one = match column {
-                Some(column) => keys(&[Some(column)], rows),
-                None => crate::kernels::keys::Keys { codes: vec![0; rows], bound: 1 },
-            };
-            one.codes.iter_mut().for_each(|code| *code += 1);
-            one.bound += 1;
-            all = Some(match all {
-                None => one,
-                Some(before) => before.paired(&one),
-            });
-        }
-        all.unwrap_or_default()
     }
 
     /// The rows, ordered by their keys.
@@ -233,6 +325,7 @@ impl MapOperator {
         let count = |number: u64| Cell::Int(number as i64);
         for (key, cell) in cells {
             let customers = cell.customers.len();
+            let at = |time: Option<Millis>| time.map_or(Cell::Null, Cell::Time);
             let measures = [
                 count(cell.interactions),
                 count(customers),
@@ -244,8 +337,8 @@ impl MapOperator {
                 count(cell.resolved_known),
                 share(cell.repeated, customers),
                 count(customers),
-                Cell::Time(cell.first),
-                Cell::Time(cell.last),
+                at(cell.span.map(|span| span.0)),
+                at(cell.span.map(|span| span.1)),
             ];
             columns
                 .iter_mut()
@@ -275,8 +368,18 @@ impl Operator for MapOperator {
         reads
     }
 
-    fn worker<'a>(&'a self, _wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        Box::new(MapWorker(self))
+    fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
+        let any = |measures: std::ops::RangeInclusive<usize>| {
+            measures.into_iter().any(|measure| wanted.column(self.keys.len() + measure))
+        };
+        let measures = Measures {
+            customers: wanted.sets || any(CUSTOMERS..=CUSTOMERS) || any(8..=9),
+            sentiment: any(2..=3),
+            score: any(4..=5),
+            resolved: any(6..=7),
+            times: any(10..=11),
+        };
+        Box::new(MapWorker { operator: self, measures })
     }
 
     fn total(&self) -> Option<Box<dyn Total + '_>> {
@@ -289,11 +392,14 @@ impl Operator for MapOperator {
     }
 }
 
-struct MapWorker<'a>(&'a MapOperator);
+struct MapWorker<'a> {
+    operator: &'a MapOperator,
+    measures: Measures,
+}
 
 impl Worker for MapWorker<'_> {
     fn work(&mut self, flow: &Flow, env: &Env, _passed: &mut Passed) -> Result<Work, QueryLimit> {
-        Ok(Work::Part(Box::new(self.0.cells(flow, env))))
+        Ok(Work::Part(Box::new(self.operator.cells(flow, self.measures, env))))
     }
 }
 
@@ -320,7 +426,8 @@ impl Total for MapTotal<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Who was in a cell last.
+#[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     customer: Option<u32>,
     /// How often, 2 for more.
@@ -329,18 +436,43 @@ struct Seen {
     first: usize,
 }
 
+/// No row of a map's cells is in it.
+const NO_CELL: u32 = u32::MAX;
+
+/// Hands on the numbers of a column that are not NULL, with the cell of their row.
+fn each_number(
+    column: &Column,
+    cell_of: &[u32],
+    cells: &mut [MapCell],
+    mut take: impl FnMut(&mut MapCell, f64),
+) {
+    if let Column::Float { values, valid: Some(valid) } = column {
+        for ((&value, _), &cell) in values.iter().zip(valid).zip(cell_of).filter(|((_, valid), _)| **valid) {
+            if let Some(cell) = cells.get_mut(cell as usize) {
+                take(cell, value);
+            }
+        }
+        return;
+    }
+    for (row, &cell) in cell_of.iter().enumerate() {
+        if let (Some(cell), Some(value)) = (cells.get_mut(cell as usize), number(Some(column), row)) {
+            take(cell, value);
+        }
+    }
+}
+
 impl MapCell {
-    fn new(at: Millis) -> Self {
-        Self {
-            interactions: 0,
-            customers: RoaringBitmap::new(),
-            repeated: 0,
-            sentiment: Mean::default(),
-            score: Mean::default(),
-            unresolved: 0,
-            resolved_known: 0,
-            first: at,
-            last: at,
+    /// A customer has an interaction in it: a row of the whole block.
+    fn see(&mut self, customer: u32, row: usize) {
+        let seen = &mut self.seen;
+        if seen.customer != Some(customer) {
+            *seen = Seen { customer: Some(customer), times: 0, first: row };
+            self.list.push(customer);
+        }
+        // One interaction in two journeys of a customer is no repetition.
+        if seen.times == 0 || (seen.times == 1 && row != seen.first) {
+            seen.times += 1;
+            self.repeated += u64::from(seen.times == 2);
         }
     }
 
@@ -353,7 +485,9 @@ impl MapCell {
         self.score.merge(&other.score);
         self.unresolved += other.unresolved;
         self.resolved_known += other.resolved_known;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
+        self.span = match (self.span, other.span) {
+            (Some(mine), Some(other)) => Some((mine.0.min(other.0), mine.1.max(other.1))),
+            (mine, other) => mine.or(other),
+        };
     }
 }

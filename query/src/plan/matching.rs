@@ -12,6 +12,7 @@ use super::operator::{Asked, Operator, Passed, Reason, Wanted, Work, Worker};
 use super::pattern::{InSight, PatternPlan, Reading, Variable};
 use crate::diagnostics::Diagnostic;
 use crate::kernels::pattern::{Found, Joint, Matcher, Which};
+use crate::kernels::single::{Completions, StepRows};
 use crate::rows::{Cell, Env, Members, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
 use crate::syntax::ast::{self, Op, Span};
 use crate::syntax::format_operator;
@@ -133,6 +134,45 @@ impl MatchOperator {
         Some(())
     }
 
+    /// What tells whether a journey has a match, where nothing more is asked of it.
+    fn completions(&self, wanted: Wanted<'_>) -> Option<Completions> {
+        let named = |(place, field): (usize, &Field)| *field == Field::Customer || !wanted.column(place);
+        let one_each = matches!(self.which, Which::First | Which::Last);
+        let customers = one_each && !wanted.members && self.fields.iter().enumerate().all(named);
+        let rule = self.plan.plain().filter(|rule| {
+            customers && rule.within.is_none() && rule.edges.iter().all(|edge| edge.low.is_none())
+        })?;
+        Some(Completions::new(rule.edges.iter().map(|edge| edge.high)))
+    }
+
+    /// One row for each customer's journey that has a match.
+    fn customers(
+        &self,
+        completions: &mut Completions,
+        (codes, table): (&[u32], &[u8]),
+        flow: &Flow,
+        wanted: Wanted<'_>,
+    ) -> RowBatch {
+        let block = flow.block();
+        let mut customers = Vec::new();
+        for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
+            let rows = block.journey(journey);
+            let (Some(times), Some(codes)) = (block.times.get(rows.clone()), codes.get(rows)) else {
+                continue;
+            };
+            if completions.complete(StepRows { times, codes, table }) {
+                customers.push(flow.customer(journey));
+            }
+        }
+        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
+        for (place, (field, column)) in self.fields.iter().zip(&mut columns).enumerate() {
+            if *field == Field::Customer && wanted.column(place) {
+                column.extend(customers.iter().map(|&customer| Cell::Customer(customer)));
+            }
+        }
+        RowBatch { len: customers.len(), columns, sets: Sets::One(customers), members: None }
+    }
+
     fn cell(&self, field: Field, one: &OneMatch<'_>, env: &Env) -> Cell {
         let variable = |place: usize, value: &dyn Fn(u32) -> Cell| {
             let rows = one.variables.get(place).map_or(&[][..], Vec::as_slice);
@@ -194,7 +234,13 @@ impl Operator for MatchOperator {
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        Box::new(MatchWorker { operator: self, wanted, matcher: Matcher::new(self.plan.rule.clone()) })
+        let completions = self.completions(wanted);
+        Box::new(MatchWorker {
+            operator: self,
+            wanted,
+            matcher: Matcher::new(self.plan.rule.clone()),
+            completions,
+        })
     }
 
     /// Says how many journeys would have a match if it were later or the data
@@ -247,11 +293,18 @@ struct MatchWorker<'a> {
     operator: &'a MatchOperator,
     wanted: Wanted<'a>,
     matcher: Matcher,
+    /// Where only customers are asked for.
+    completions: Option<Completions>,
 }
 
 impl Worker for MatchWorker<'_> {
     fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
-        let Self { operator, wanted, matcher } = self;
+        let Self { operator, wanted, matcher, completions } = self;
+        if let (Some(completions), None) = (completions, &flow.visible)
+            && let Some((codes, table)) = operator.plan.codes(flow, env)
+        {
+            return Ok(Work::Rows(operator.customers(completions, (codes, &table), flow, *wanted)));
+        }
         let fields = || operator.fields.iter().enumerate().filter(|(place, _)| wanted.column(*place));
         let with_variables = fields().any(|(_, field)| matches!(field, Field::At(_) | Field::Values(..)));
         let sight = operator.plan.sight(flow, env);

@@ -42,6 +42,15 @@ pub(crate) fn node_attribute(name: &Name, env: &Env, sink: &mut Vec<Diagnostic>)
 /// The nodes that the rows of a unit have by an attribute.
 pub(crate) fn nodes_of(attribute: &Attribute, flow: &Flow) -> UnitNodes {
     let block = flow.block();
+    if let Some(Column::Symbol { codes, dictionary }) = block.column(attribute.id)
+        && flow.visible.is_none()
+        && flow.alive.is_none()
+    {
+        let known = dictionary.iter().map(|symbol| symbol.saturating_add(1));
+        let table: Vec<u32> = std::iter::once(0).chain(known).collect();
+        let code = |&code: &u32| table.get(code as usize).copied().unwrap_or(0);
+        return UnitNodes { codes: codes.iter().map(code).collect(), texts: None };
+    }
     let mut codes = vec![0; block.rows()];
     let mut nodes = match block.column(attribute.id) {
         Some(Column::Symbol { codes, dictionary }) => Nodes::Symbols(codes, dictionary),

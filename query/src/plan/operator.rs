@@ -4,7 +4,7 @@
 use std::any::Any;
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Snapshot};
+use throughline_engine::{AttrId, CustomerOrdinal, Snapshot};
 
 use super::flow::Flow;
 use super::split::LeftOut;
@@ -32,6 +32,12 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
     /// As [`Snapshot::at_least`].
     fn candidates(&self, _snapshot: &Snapshot) -> throughline_engine::Result<Option<RoaringBitmap>> {
         Ok(None)
+    }
+
+    /// The rows of customers whose whole journeys flow into it, where that
+    /// they have any is all there is to know of them; `None` where they must be read.
+    fn rows_unread(&self, _customers: &[CustomerOrdinal], _wanted: Wanted<'_>) -> Option<RowBatch> {
+        None
     }
 
     /// What works through units, one for each thread.
@@ -114,6 +120,12 @@ pub(crate) trait Worker {
     /// # Errors
     /// What a query may not go over.
     fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit>;
+
+    /// What was kept back of the units it worked through, as a part for
+    /// [`Total::add`], in which the order of units does not matter.
+    fn finish(&mut self) -> Option<Box<dyn Any + Send>> {
+        None
+    }
 }
 
 /// What one unit comes to.
@@ -122,6 +134,8 @@ pub(crate) enum Work {
     Rows(RowBatch),
     /// A part of rows that all units make together; [`Total::add`] knows its type.
     Part(Box<dyn Any + Send>),
+    /// Nothing yet: the worker keeps it until [`Worker::finish`].
+    Kept,
 }
 
 /// Adds up parts, in the order of their units.

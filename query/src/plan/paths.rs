@@ -133,36 +133,58 @@ impl PathsOperator {
         })
     }
 
-    /// The paths of a unit; `passed` counts the interactions they run over.
+    /// Adds the paths of a unit to `table`; `passed` counts the interactions they run over.
     fn paths(
         &self,
+        table: &mut PathTable,
         codes: &[u32],
         flow: &Flow,
-        with_gaps: bool,
+        wanted: Looked,
         passed: &mut Passed,
         env: &Env,
-    ) -> PathTable {
+    ) {
+        let mut path = Path::default();
+        let block = flow.block();
+        let known = !codes.contains(&UNKNOWN);
+        let mut add = |journey: usize, path: &Path, node: &dyn Fn(usize) -> u32| {
+            let customer = wanted.customers.then(|| flow.customer(journey));
+            table.add(path, customer, wanted.gaps);
+            passed.seen += path.span.len() as u64;
+            if !known {
+                let unknown = |row: &usize| node(*row) == UNKNOWN && !self.rule.names(*row, &path.span);
+                passed.keyless += path.span.clone().filter(unknown).count() as u64;
+            }
+        };
+        let joint = self.plan.rule.steps.iter().any(|step| step.names != 0);
+        if let (None, false, Some((steps, fills))) = (&flow.visible, joint, self.plan.codes(flow, env)) {
+            let bit = |code: &u32| fills.get(*code as usize).map_or(0, |&step| (1 << step) >> 1);
+            for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
+                let rows = block.journey(journey);
+                let (Some(steps), Some(codes)) = (steps.get(rows.clone()), codes.get(rows.clone())) else {
+                    continue;
+                };
+                let times = block.times.get(rows).unwrap_or_default();
+                let node = |row: usize| codes.get(row).copied().unwrap_or(UNKNOWN);
+                let time = |row: usize| times.get(row).copied().unwrap_or(0);
+                let class = |row: usize| steps.get(row).map_or(0, bit);
+                if self.rule.path_of(codes.len(), node, time, class, &mut path) {
+                    add(journey, &path, &node);
+                }
+            }
+            return;
+        }
         let sight = self.plan.sight(flow, env);
-        let (mut table, mut path) = (PathTable::default(), Path::default());
-        let mut nodes: Vec<u32> = Vec::new();
-        for view in (0..flow.block().customers.len()).filter_map(|journey| sight.journey(journey)) {
+        for view in (0..block.customers.len()).filter_map(|journey| sight.journey(journey)) {
             let rows = view.rows();
-            nodes.clear();
-            let code = |row: usize| codes.get(view.row(row as u32)).copied().unwrap_or(UNKNOWN);
-            nodes.extend((0..rows.times.len()).map(code));
             let beside = self.beside(&view, rows.classes, env);
             let classes = beside.as_deref().unwrap_or(rows.classes);
-            if !self.rule.path(&nodes, rows.times, classes, &mut path) {
-                continue;
-            }
-            table.add(&path, flow.customer(view.journey), with_gaps);
-            for row in path.span.clone() {
-                let unknown = nodes.get(row) == Some(&UNKNOWN) && !self.rule.names(row, &path.span);
-                passed.seen += 1;
-                passed.keyless += u64::from(unknown);
+            let node = |row: usize| codes.get(view.row(row as u32)).copied().unwrap_or(UNKNOWN);
+            let time = |row: usize| rows.times.get(row).copied().unwrap_or(0);
+            let class = |row: usize| classes.get(row).copied().unwrap_or(0);
+            if self.rule.path_of(rows.times.len(), node, time, class, &mut path) {
+                add(view.journey, &path, &node);
             }
         }
-        table
     }
 
     /// The steps that rows fill where the second names the first, which is the
@@ -212,7 +234,11 @@ impl Operator for PathsOperator {
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        Box::new(PathsWorker { operator: self, with_gaps: wanted.column(MEDIANS) || wanted.column(P95S) })
+        let looked = Looked {
+            gaps: wanted.column(MEDIANS) || wanted.column(P95S),
+            customers: wanted.column(CUSTOMERS) || wanted.sets,
+        };
+        Box::new(PathsWorker { operator: self, looked, kept: PathTable::default() })
     }
 
     fn total(&self) -> Option<Box<dyn Total + '_>> {
@@ -250,12 +276,21 @@ impl Operator for PathsOperator {
     }
 }
 
-struct PathsWorker<'a> {
-    operator: &'a PathsOperator,
-    with_gaps: bool,
+/// What of paths somebody looks at besides the number of journeys.
+#[derive(Clone, Copy, Debug)]
+struct Looked {
+    gaps: bool,
+    customers: bool,
 }
 
-/// What one unit adds to paths.
+struct PathsWorker<'a> {
+    operator: &'a PathsOperator,
+    looked: Looked,
+    /// The paths of all units so far, where nodes have one number in all.
+    kept: PathTable,
+}
+
+/// What some units add to paths.
 struct PathsPart {
     table: PathTable,
     texts: Option<Vec<Arc<str>>>,
@@ -265,10 +300,23 @@ struct PathsPart {
 impl Worker for PathsWorker<'_> {
     fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
         let nodes = nodes_of(&self.operator.by, flow);
-        let table = self.operator.paths(&nodes.codes, flow, self.with_gaps, passed, env);
+        if nodes.texts.is_none() {
+            let before = self.kept.bytes;
+            self.operator.paths(&mut self.kept, &nodes.codes, flow, self.looked, passed, env);
+            env.hold(self.kept.bytes - before)?;
+            return Ok(Work::Kept);
+        }
+        let mut table = PathTable::default();
+        self.operator.paths(&mut table, &nodes.codes, flow, self.looked, passed, env);
         let bytes = table.bytes + texts_bytes(nodes.texts.as_deref());
         env.hold(bytes)?;
         Ok(Work::Part(Box::new(PathsPart { table, texts: nodes.texts, bytes })))
+    }
+
+    fn finish(&mut self) -> Option<Box<dyn Any + Send>> {
+        let table = std::mem::take(&mut self.kept);
+        let bytes = table.bytes;
+        (bytes > 0).then(|| -> Box<dyn Any + Send> { Box::new(PathsPart { table, texts: None, bytes }) })
     }
 }
 

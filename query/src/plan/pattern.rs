@@ -11,6 +11,7 @@
 
 mod arrivals;
 mod beside;
+mod coded;
 mod names;
 mod resolve;
 mod sight;

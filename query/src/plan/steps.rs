@@ -151,6 +151,29 @@ pub(crate) fn each_column(expr: &mut Expr, visit: &mut impl FnMut(&mut Option<Na
     }
 }
 
+/// The codes of the one dictionary-coded column that all steps read, and for
+/// every code 1 + the step that its rows fill, 0 for none; `None` where the
+/// steps read something else, or rows of one code fill several.
+pub(crate) fn by_code<'a>(steps: &[StepFilter], flow: &'a Flow, env: &Env) -> Option<(&'a [u32], Vec<u8>)> {
+    let mut shared: Option<(AttrId, &[u32])> = None;
+    let mut table: Vec<u8> = Vec::new();
+    for (step, number) in steps.iter().zip(1..=u8::MAX) {
+        let predicate = step.predicate.as_ref()?;
+        let (attr, codes) = coded(predicate, flow)?;
+        if shared.get_or_insert((attr, codes)).0 != attr {
+            return None;
+        }
+        let values = once_a_value(predicate, attr, flow, env);
+        table.resize(values.len(), 0);
+        for (fills, value) in table.iter_mut().zip(values) {
+            if value == truth::TRUE && std::mem::replace(fills, number) != 0 {
+                return None;
+            }
+        }
+    }
+    shared.map(|(_, codes)| (codes, table))
+}
+
 /// The steps that each row in hand can fill: bit k for step k. Rows out of
 /// sight can fill none.
 pub(crate) fn classes(steps: &[StepFilter], flow: &Flow, env: &Env) -> Vec<u64> {

@@ -19,24 +19,28 @@ struct Progress<T> {
 
 /// Runs `work` on every unit on `threads` threads and hands the results to
 /// `take` on this one, in the order of `units` whatever the threads do, until
-/// `take` answers false. Each thread has a `state` of its own.
-pub(crate) fn in_order<S, T: Send>(
+/// `take` answers false. Each thread has a `state` of its own; answers what
+/// `finish` makes of each at the end, in no order.
+pub(crate) fn in_order<S, T: Send, F: Send>(
     units: &[usize],
     threads: usize,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) -> T + Sync,
+    finish: impl Fn(S) -> F + Sync,
     mut take: impl FnMut(T) -> bool,
-) {
+) -> Vec<F> {
     let threads = threads.clamp(1, units.len().max(1));
     if threads == 1 {
         let mut state = state();
         for &unit in units {
             if !take(work(&mut state, unit)) {
-                return;
+                break;
             }
         }
-        return;
+        return vec![finish(state)];
     }
+    let finished = Mutex::new(Vec::with_capacity(threads));
+    let finished_by = |done: F| finished.lock().unwrap_or_else(PoisonError::into_inner).push(done);
     let progress =
         Mutex::new(Progress { next: 0, due: 0, ready: BTreeMap::new(), stop: false, workers: threads });
     let (room, arrived) = (Condvar::new(), Condvar::new());
@@ -63,7 +67,10 @@ pub(crate) fn in_order<S, T: Send>(
                                 progress.next += 1;
                                 (place, unit)
                             }
-                            _ => return,
+                            _ => {
+                                drop(progress);
+                                return finished_by(finish(state));
+                            }
                         }
                     };
                     let result = work(&mut state, unit);
@@ -94,6 +101,7 @@ pub(crate) fn in_order<S, T: Send>(
         lock().stop = true;
         room.notify_all();
     });
+    finished.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct OnDrop<F: FnMut()>(F);
@@ -113,7 +121,7 @@ mod tests {
         let units: Vec<usize> = (0..200).map(|unit| unit * 3).collect();
         for threads in [1, 2, 7] {
             let mut taken = Vec::new();
-            in_order(
+            let finished = in_order(
                 &units,
                 threads,
                 || 0u64,
@@ -123,12 +131,14 @@ mod tests {
                     }
                     unit
                 },
+                |busy| busy > 0,
                 |unit| {
                     taken.push(unit);
                     true
                 },
             );
             assert_eq!(taken, units);
+            assert_eq!(finished.len(), threads);
         }
     }
 
@@ -141,6 +151,7 @@ mod tests {
                 threads,
                 || (),
                 |(), unit| unit,
+                |()| (),
                 |_| {
                     taken += 1;
                     taken < 5

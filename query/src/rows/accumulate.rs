@@ -104,6 +104,15 @@ fn each(
     }
 }
 
+/// Adds customers to a set; fastest where they ascend and come after those it has.
+pub(crate) fn add_customers(set: &mut RoaringBitmap, customers: &[u32]) {
+    let ascend = customers.is_sorted_by(|a, b| a < b);
+    let behind = customers.first().is_none_or(|&first| set.max().is_none_or(|max| max < first));
+    if !ascend || !behind || set.append(customers.iter().copied()).is_err() {
+        set.extend(customers);
+    }
+}
+
 fn whole(cell: &Cell) -> i64 {
     match cell {
         Cell::Int(number) | Cell::Duration(number) | Cell::Time(number) => *number,
@@ -168,13 +177,22 @@ impl State {
                     *count += 1;
                 }
             }),
-            Self::Customers(sets) => each(arg, batch, groups, env, |group, cell| {
-                if let (Some(set), Cell::Customer(customer)) = (sets.get_mut(group), cell)
-                    && set.insert(*customer)
-                {
-                    bytes += 2;
+            Self::Customers(sets) => {
+                // Mostly they come in ascending order, each several times: lists that bitmaps
+                // take in whole, which is several times as fast as one by one.
+                let mut lists: Vec<Vec<u32>> = vec![Vec::new(); sets.len()];
+                each(arg, batch, groups, env, |group, cell| {
+                    if let (Some(list), Cell::Customer(customer)) = (lists.get_mut(group), cell)
+                        && list.last() != Some(customer)
+                    {
+                        list.push(*customer);
+                    }
+                });
+                for (set, list) in sets.iter_mut().zip(lists) {
+                    bytes += 2 * list.len() as u64;
+                    add_customers(set, &list);
                 }
-            }),
+            }
             Self::Distinct(table, counts) => {
                 let mut tuple = Vec::with_capacity(what.args.len() + 1);
                 for (row, &group) in groups.iter().enumerate() {

@@ -10,9 +10,18 @@
 const LARGE: f64 = f64::from_bits((1023 + 960) << 52); // 2^960
 const SCALE: f64 = f64::from_bits((1023 + 128) << 52); // 2^128
 
+/// The unit of what is added in 128 bits, and its inverse.
+const UNIT: f64 = f64::from_bits((1023 - 64) << 52); // 2^-64
+const FRACTION_BITS: u32 = 52;
+/// The biased exponents of ordinary size: from 2^-12, whose last bit is 2^-64, to below 2^39, of
+/// which 2^24 fit 128 bits.
+const ORDINARY: std::ops::Range<u64> = (1023 - 12)..(1023 + 39);
+
 /// An exact sum of doubles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExactSum {
+    /// In units of 2^-64.
+    fixed: i128,
     parts: Vec<f64>,
     large: Vec<f64>,
     infinities: [bool; 2],
@@ -20,7 +29,13 @@ pub(crate) struct ExactSum {
 
 impl ExactSum {
     pub(crate) fn add(&mut self, x: f64) {
-        if !x.is_finite() {
+        let bits = x.to_bits();
+        let exponent = bits >> FRACTION_BITS & 0x7FF;
+        if ORDINARY.contains(&exponent) {
+            let fraction = bits & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS;
+            let size = i128::from(fraction) << (exponent - ORDINARY.start);
+            self.add_fixed(if x < 0.0 { -size } else { size });
+        } else if !x.is_finite() {
             if let Some(seen) = self.infinities.get_mut(usize::from(x < 0.0)) {
                 *seen = true;
             }
@@ -29,6 +44,23 @@ impl ExactSum {
         } else {
             grow(&mut self.parts, x);
         }
+    }
+
+    fn add_fixed(&mut self, units: i128) {
+        match self.fixed.checked_add(units) {
+            Some(sum) => self.fixed = sum,
+            None => {
+                let full = std::mem::replace(&mut self.fixed, units);
+                grow_fixed(&mut self.parts, full);
+            }
+        }
+    }
+
+    /// The expansion of all that is not kept apart.
+    fn expansion(&self) -> Vec<f64> {
+        let mut parts = self.parts.clone();
+        grow_fixed(&mut parts, self.fixed);
+        parts
     }
 
     /// Adds `a * b` exactly, save where the product overflows or its error
@@ -42,6 +74,7 @@ impl ExactSum {
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
+        self.add_fixed(other.fixed);
         for &part in &other.parts {
             grow(&mut self.parts, part);
         }
@@ -62,10 +95,10 @@ impl ExactSum {
             [false, true] => return Some(f64::NEG_INFINITY),
             [false, false] => {}
         }
+        let mut parts = self.expansion();
         if self.large.is_empty() {
-            return Some(round(&self.parts));
+            return Some(round(&parts));
         }
-        let mut parts = self.parts.clone();
         for &part in &self.large {
             if !(part * SCALE).is_finite() {
                 return Some(part * SCALE);
@@ -78,6 +111,19 @@ impl ExactSum {
     /// Bytes held beside the struct.
     pub(crate) fn bytes(&self) -> usize {
         (self.parts.capacity() + self.large.capacity()) * 8
+    }
+}
+
+/// Adds so many units: at most three doubles, each of bits that it holds exactly.
+fn grow_fixed(parts: &mut Vec<f64>, units: i128) {
+    const CHUNK_BITS: u32 = 48;
+    let (size, mut unit) = (units.unsigned_abs(), UNIT);
+    let mut rest = size;
+    while rest != 0 {
+        let chunk = (rest & ((1 << CHUNK_BITS) - 1)) as u64 as f64 * unit;
+        grow(parts, if units < 0 { -chunk } else { chunk });
+        rest >>= CHUNK_BITS;
+        unit *= (1_u64 << CHUNK_BITS) as f64;
     }
 }
 
@@ -138,7 +184,7 @@ pub(crate) fn variance(sum: &ExactSum, squares: &ExactSum, n: u64) -> Option<f64
     }
     let count = n as f64;
     let scaled = |sum: &ExactSum| -> Vec<f64> {
-        sum.parts.iter().copied().chain(sum.large.iter().map(|part| part * SCALE)).collect()
+        sum.expansion().into_iter().chain(sum.large.iter().map(|part| part * SCALE)).collect()
     };
     if sum.infinities != [false; 2] || squares.infinities != [false; 2] {
         return None;
@@ -186,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn full_sums_move_on() {
+        let most = 2_f64.powi(39) - 2_f64.powi(-14);
+        let mut sum = ExactSum::default();
+        sum.add_fixed(i128::MAX - 5);
+        sum.add(most);
+        sum.add(-most);
+        assert!(!sum.parts.is_empty());
+        assert_eq!(sum.value(), Some(2_f64.powi(63)));
+        sum.add_fixed(i128::MIN);
+        sum.add_fixed(i128::MIN);
+        assert_eq!(sum.value(), Some(-(2_f64.powi(63))));
+    }
+
+    #[test]
     fn variance_does_not_cancel() {
         let mut total = ExactSum::default();
         let mut squares = ExactSum::default();
@@ -214,6 +274,19 @@ mod tests {
             b.iter().for_each(|&x| right.add(x));
             right.merge(&left);
             prop_assert_eq!(forward, right.value());
+        }
+
+        #[test]
+        fn ordinary_sizes_are_added_as_any(
+            values in prop::collection::vec(
+                prop_oneof![4 => -2.0_f64..2.0, 1 => -1e13_f64..1e13, 1 => -1e-3_f64..1e-3, 1 => prop::num::f64::NORMAL],
+                0..60,
+            ),
+        ) {
+            let mut slow = ExactSum::default();
+            values.iter().filter(|x| x.abs() < LARGE).for_each(|&x| grow(&mut slow.parts, x));
+            values.iter().filter(|x| x.abs() >= LARGE).for_each(|&x| slow.add(x));
+            prop_assert_eq!(sum(&values), slow.value());
         }
 
         #[test]

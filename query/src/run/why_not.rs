@@ -259,15 +259,18 @@ impl Trace<'_> {
         let wanted = Wanted { columns: &all, members: false, sets: true };
         let limit = |limit| self.run.limit(limit);
         let mut worker = phase.operator.worker(wanted);
-        let alone = match worker.work(flow, env, &mut Passed::default()).map_err(limit)? {
-            Work::Rows(batch) => batch,
-            Work::Part(part) => match phase.operator.total() {
-                Some(mut total) => {
-                    total.add(part);
-                    total.rows(wanted, env).map_err(limit)?
-                }
-                None => RowBatch::empty(0),
-            },
+        let part = match worker.work(flow, env, &mut Passed::default()).map_err(limit)? {
+            Work::Rows(batch) => Err(batch),
+            Work::Part(part) => Ok(Some(part)),
+            Work::Kept => Ok(worker.finish()),
+        };
+        let alone = match (part, phase.operator.total()) {
+            (Err(batch), _) => batch,
+            (Ok(part), Some(mut total)) => {
+                part.into_iter().for_each(|part| total.add(part));
+                total.rows(wanted, env).map_err(limit)?
+            }
+            (Ok(_), None) => RowBatch::empty(0),
         };
         drop(worker);
         let (name, _) = phase.operator.explain();

@@ -151,6 +151,27 @@ impl Counts {
         }
     }
 
+    /// Whether it is enough to know how deep attempts get and what became of
+    /// them, rather than their rows and customers.
+    pub(super) fn takes_depths(&self) -> bool {
+        !self.with_gaps && !self.with_sets
+    }
+
+    /// Takes in attempts of the one group there is: how many reached each row
+    /// and went no further, and what became of those.
+    pub(super) fn add_depths(&mut self, deepest: &[u64], outcomes: &[[u64; 3]]) {
+        let Some(rows) = self.rows.first_mut() else { return };
+        let mut beyond = 0;
+        for ((counts, &here), &[open, silent, elsewhere]) in rows.iter_mut().zip(deepest).zip(outcomes).rev()
+        {
+            beyond += here;
+            counts.reached += beyond;
+            counts.open += open;
+            counts.silent += silent;
+            counts.elsewhere += elsewhere;
+        }
+    }
+
     /// Ends a unit: its lists of customers become sets.
     pub(super) fn close(&mut self) {
         for counts in self.rows.iter_mut().flatten() {
