@@ -1,0 +1,43 @@
+"""The questions, and how much faster than the better peer each should be answered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+# Time of a kernel, by interaction and core, at most.
+NANOSECONDS_MAX = 6.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question in three languages: `throughline/NAME.tl`, `duckdb/NAME.sql`, `clickhouse/NAME.sql`."""
+
+    name: str
+    title: str
+    floor: float | None = None
+    goal: float | None = None
+    # Whether it reads every interaction, so that a time an interaction means something.
+    whole: bool = True
+    # Whether it is asked of one customer, `who`.
+    of_customer: bool = False
+    # Whether rows may come in any order.
+    unordered: bool = False
+
+    def text(self, system):
+        """The query in the language of a system, without its comments."""
+        ending = "tl" if system == "throughline" else "sql"
+        lines = (HERE / system / f"{self.name}.{ending}").read_text(encoding="utf-8").splitlines()
+        return "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip()
+
+
+QUESTIONS = [
+    Question("funnel", "funnel: six stages within 90 days", 15, 40),
+    Question("chains", "chains: repeat contacts by topic", 10, 25),
+    Question("pattern", "pattern: three steps with bounds", 6, 20),
+    Question("map", "map: stage by channel", 6, 12),
+    Question("map_all", "map, all columns"),
+    Question("count", "selective count: a rare topic", 5, 10, whole=False),
+    Question("journey", "one journey, all columns", 30, 100, whole=False, of_customer=True),
+    Question("paths", "top paths: the first five kinds", 6, 12),
+]

@@ -1,0 +1,107 @@
+"""Checking that all say the same, timing them alternately, and what a first question costs."""
+
+import statistics
+import sys
+
+from answers import differences
+from peer import Failed, Timeout
+
+
+class Session:
+    """The systems that are asked, with what came of it."""
+
+    def __init__(self, systems, questions, customers, timeout):
+        self.systems = systems
+        self.questions = questions
+        self.customers = customers
+        self.timeout = timeout
+        self.peers = {system.name: system.peer() for system in systems}
+        # (question, system) that took too long, and are not asked again.
+        self.late = set()
+        self.different = []
+
+    def check(self):
+        """Asks each question once, which also warms what can be warmed."""
+        for question in self.questions:
+            for who in self.customers[:5] if question.of_customer else [None]:
+                self._ask_all(question, who, self.systems)
+            say(f"checked {question.name}")
+        return self.different
+
+    def rounds(self, count):
+        """Seconds of each question by system: every round asks all of them of all systems."""
+        seconds = {(q.name, system.name): [] for q in self.questions for system in self.systems}
+        each = max(1, -(-len(self.customers) // count))
+        for number in range(count):
+            # Who is first changes from round to round.
+            turn = number % len(self.systems)
+            order = self.systems[turn:] + self.systems[:turn]
+            for question in self.questions:
+                first = number * each
+                whos = self.customers[first:first + each] or self.customers[:each]
+                answers = [self._ask_all(question, who, order) for who in (whos if question.of_customer else [None])]
+                for system in self.systems:
+                    took = [answer[system.name]["seconds"] for answer in answers if system.name in answer]
+                    if took:
+                        seconds[question.name, system.name].append(statistics.median(took))
+            say(f"round {number + 1} of {count}")
+        return seconds
+
+    def _ask_all(self, question, who, order):
+        answers = {}
+        for system in order:
+            if (question.name, system.name) in self.late:
+                continue
+            try:
+                answers[system.name] = self._ask(system, question, who)
+            except Timeout:
+                self.late.add((question.name, system.name))
+                say(f"{system.title} takes more than {self.timeout} s for {question.name}")
+        found = differences(answers, question.unordered) if len(answers) > 1 else ""
+        if found:
+            self.different.append(f"{question.title}{f' ({who})' if who else ''}\n{found}")
+        return answers
+
+    def _ask(self, system, question, who):
+        try:
+            return self.peers[system.name].ask(question.text(system.name), params_of(who), self.timeout)
+        except Failed as failure:
+            raise Failed(f"{system.title} fails at {question.name}: {failure}") from failure
+
+    def close(self):
+        """Ends the systems: versions, peak memory and memory before anything was opened, by system."""
+        found = {}
+        for name, peer in self.peers.items():
+            peer.close()
+            found[name] = {"version": peer.version, "peak_bytes": peer.peak_bytes, "loaded_bytes": peer.loaded_bytes}
+        return found
+
+
+def cold(systems, questions, customers, count, timeout, late):
+    """Seconds of the first question of a new process, `count` times: from before the database is
+    opened, and from the start of the process."""
+    opened = {(q.name, system.name): [] for q in questions for system in systems}
+    started = {key: [] for key in opened}
+    for question in questions:
+        for number in range(count):
+            who = customers[number % len(customers)] if question.of_customer else None
+            for system in systems:
+                if (question.name, system.name) in late:
+                    continue
+                peer = system.peer()
+                answer = peer.ask(question.text(system.name), params_of(who), timeout)
+                peer.close()
+                opened[question.name, system.name].append(answer["open_seconds"] + answer["seconds"])
+                started[question.name, system.name].append(answer["started_seconds"])
+        say(f"cold {question.name}")
+    return opened, started
+
+
+def params_of(who):
+    """The parameters of a question about one customer."""
+    return {"who": who} if who else {}
+
+
+def say(words):
+    """Progress, on standard error."""
+    print(words, file=sys.stderr, flush=True)
