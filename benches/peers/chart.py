@@ -12,6 +12,7 @@ STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 16px; font-weight: 600; }
 .small { font-size: 11px; }
+.label { font-size: 11px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; }
 .ground { fill: #ffffff; }
 .duckdb { fill: #2f6fbd; }
 .clickhouse { fill: #d9822b; }
@@ -21,6 +22,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .goal { stroke-dasharray: 3 3; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; }
+  .label { stroke: #0d1117; }
   .ground { fill: #0d1117; }
   .duckdb { fill: #6cb0ff; }
   .clickhouse { fill: #f0a35e; }
@@ -87,18 +89,20 @@ def _grid(x, least, most, height):
 
 def _row(row, peers, x, top):
     bottom = top + len(peers) * (BAR + GAP) - GAP
-    out = [f'<text x="{LEFT - 12}" y="{(top + bottom) / 2 + 4:.1f}" text-anchor="end">{row["title"]}</text>']
+    bars, labels = [], [f'<text x="{LEFT - 12}" y="{(top + bottom) / 2 + 4:.1f}" text-anchor="end">{row["title"]}</text>']
     for place, name in enumerate(peers):
         ratio = row["ratios"].get(name)
         if ratio is None:
             continue
         y = top + place * (BAR + GAP)
         first, last = sorted((x(1), x(ratio)))
-        out.append(f'<rect x="{first:.1f}" y="{y:.1f}" width="{max(last - first, 1):.1f}" height="{BAR}" rx="2" class="{name}"/>')
-        words = ("&gt; " if name in row["late"] else "") + (f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x")
-        out.append(f'<text class="small" x="{max(last, x(1)) + 5:.1f}" y="{y + BAR - 4:.1f}">{words}</text>')
+        width = max(last - first, 1)
+        bars.append(f'<rect class="{name}" x="{first:.1f}" y="{y:.1f}" width="{width:.1f}" height="{BAR}" rx="2"/>')
+        words = ("&gt; " if name in row["late"] else "") + (f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2g}x")
+        labels.append(f'<text class="label" x="{last + 6:.1f}" y="{y + BAR - 4:.1f}">{words}</text>')
     for mark in ("floor", "goal"):
         if row[mark]:
             place = x(row[mark])
-            out.append(f'<line class="{mark}" x1="{place:.1f}" x2="{place:.1f}" y1="{top - 4:.1f}" y2="{bottom + 4:.1f}"/>')
-    return out
+            bars.append(f'<line class="{mark}" x1="{place:.1f}" x2="{place:.1f}" y1="{top - 4:.1f}" y2="{bottom + 4:.1f}"/>')
+    # Words last, so that no mark runs through them.
+    return bars + labels

@@ -1,10 +1,13 @@
--- From the middle: the last ticket before a complaint, and the first review after it.
-SELECT uniqExact(customer) AS customers
+-- The moments of each kind as arrays: complaints with a ticket shortly before and a review shortly after.
+SELECT count() AS customers
 FROM (
-    SELECT customer, kind, toUnixTimestamp64Milli(ts) AS t,
-        maxIf(t, kind = 'ticket') OVER (PARTITION BY customer ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ticket,
-        minIf(t, kind = 'review') OVER (PARTITION BY customer ORDER BY ts ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS review
+    SELECT groupArrayIf(toUnixTimestamp64Milli(ts), kind = 'ticket') AS tickets,
+        groupArrayIf(toUnixTimestamp64Milli(ts), kind = 'complaint') AS complaints,
+        groupArrayIf(toUnixTimestamp64Milli(ts), kind = 'review') AS reviews
     FROM interactions
     WHERE kind IN ('ticket', 'complaint', 'review')
+    GROUP BY customer
+    HAVING notEmpty(tickets) AND notEmpty(reviews)
 )
-WHERE kind = 'complaint' AND t - ticket <= 604800000 AND review - t BETWEEN 0 AND 604800000
+WHERE arrayExists(c -> arrayExists(t -> t < c AND c - t <= 604800000, tickets)
+    AND arrayExists(r -> r > c AND r - c <= 604800000, reviews), complaints)

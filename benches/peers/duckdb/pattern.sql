@@ -1,13 +1,9 @@
--- From the middle: the last ticket before a complaint, and the first review after it, in one pass of windows.
-WITH reviewers AS (SELECT DISTINCT customer FROM interactions WHERE kind = 'review'),
-around AS (
-    SELECT customer, kind, ts,
-        max(ts) FILTER (kind = 'ticket') OVER (PARTITION BY customer ORDER BY ts ROWS UNBOUNDED PRECEDING) AS ticket,
-        min(ts) FILTER (kind = 'review')
-            OVER (PARTITION BY customer ORDER BY ts ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS review
-    FROM interactions SEMI JOIN reviewers USING (customer)
-    WHERE kind IN ('ticket', 'complaint', 'review')
+-- From the rarest step back: reviews, the complaints before them, the tickets before those.
+WITH complaints AS (
+    SELECT c.customer, c.ts
+    FROM interactions AS r JOIN interactions AS c ON c.customer = r.customer AND c.ts < r.ts AND c.ts >= r.ts - 604800000
+    WHERE r.kind = 'review' AND c.kind = 'complaint'
 )
-SELECT count(DISTINCT customer) AS customers
-FROM around
-WHERE kind = 'complaint' AND ts - ticket <= 604800000 AND review - ts <= 604800000
+SELECT count(DISTINCT c.customer) AS customers
+FROM complaints AS c JOIN interactions AS t ON t.customer = c.customer AND t.ts < c.ts AND t.ts >= c.ts - 604800000
+WHERE t.kind = 'ticket'
