@@ -15,13 +15,9 @@ def normal(value):
     return value
 
 
-def differences(answers, unordered=False):
+def differences(answers):
     """What to print where answers, by system, are not all equal; nothing where they are."""
-    rows = {}
-    for system, answer in answers.items():
-        rows[system] = [normal(row) for row in answer["rows"]]
-        if unordered:
-            rows[system].sort(key=repr)
+    rows = {system: [normal(row) for row in answer["rows"]] for system, answer in answers.items()}
     (first, expected), *others = rows.items()
     found = []
     for system, got in others:

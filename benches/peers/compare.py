@@ -29,6 +29,7 @@ def arguments():
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--customers", type=int, default=100_000, help="generate a history of so many (default %(default)s)")
     source.add_argument("--parquet", type=Path, help="take this history, of the columns that `throughline generate` writes")
+    parser.add_argument("--skew", choices=history.SKEWS, help="strain the history: one customer with 5 M interactions, all at one instant, or 100,000 topics")
     parser.add_argument("--rounds", type=int, default=ROUNDS_MIN, help="rounds of timing; below 5 figures are rough (default %(default)s)")
     parser.add_argument("--cold", type=int, default=ROUNDS_MIN, help="new processes a question for cold starts; 0 for none (default %(default)s)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each system (default: all cores)")
@@ -62,15 +63,17 @@ def main():
     environment.keep_to(asked.threads)
     facts = environment.machine()
     parquet = asked.parquet.resolve() if asked.parquet else history.generated(binaries, out, asked.customers)
+    if asked.skew:
+        parquet = history.skewed(python, parquet, asked.skew)
     customers = history.customers(python, parquet, max(20, asked.rounds))
 
     stores = out / f"stores-{parquet.stem}"
     stores.mkdir(exist_ok=True)
-    tools = Tools(python, binaries, asked.threads)
+    tools = Tools(python, binaries, asked.threads, asked.skew)
     systems = [System(name, stores, tools) for name in asked.systems]
     loads = {system.name: loaded(system, parquet, asked.skip_load) for system in systems}
 
-    session = timing.Session(systems, asked.questions, customers, asked.timeout)
+    session = timing.Session(systems, asked.questions, customers, asked.timeout, asked.skew)
     different = session.check()
     warm = session.rounds(asked.rounds) if not different else {}
     asking = session.close()
@@ -79,7 +82,7 @@ def main():
         return 1
     cold, started = {}, {}
     if asked.cold:
-        cold, started = timing.cold(systems, asked.questions, customers, asked.cold, asked.timeout, session.late)
+        cold, started = timing.cold(session, asked.cold)
 
     found = report.Found(facts, asked, parquet, loads, asking, warm, cold, started, session.late)
     (out / "table.md").write_text(report.markdown(found), encoding="utf-8")

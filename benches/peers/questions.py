@@ -21,14 +21,23 @@ class Question:
     whole: bool = True
     # Whether it is asked of one customer, `who`.
     of_customer: bool = False
-    # Whether rows may come in any order.
-    unordered: bool = False
 
-    def text(self, system):
-        """The query in the language of a system, without its comments."""
+    def text(self, system, skew=None):
+        """The query in the language of a system, without its comments; where there is one, that written for
+        histories skewed in this way."""
         ending = "tl" if system == "throughline" else "sql"
-        lines = (HERE / system / f"{self.name}.{ending}").read_text(encoding="utf-8").splitlines()
-        return "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip()
+        return without_comments(of_skew(HERE / system / f"{self.name}.{ending}", skew).read_text(encoding="utf-8"))
+
+
+def of_skew(path, skew):
+    """`NAME.SKEW.sql` beside `NAME.sql`, where it is there."""
+    special = path.with_suffix(f".{skew}{path.suffix}")
+    return special if skew and special.exists() else path
+
+
+def without_comments(text):
+    """The text without lines of comment."""
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
 
 
 QUESTIONS = [

@@ -22,7 +22,7 @@ class Found:
     warm: dict
     cold: dict
     started: dict
-    late: set
+    late: dict
 
     @property
     def names(self):
@@ -45,14 +45,16 @@ def ratios(found):
     rows = []
     for question in found.asked.questions:
         seconds = {name: _median(found.warm.get((question.name, name))) for name in found.names}
-        late = [name for name in found.names if (question.name, name) in found.late]
+        late = {name: found.late[question.name, name] for name in found.names if (question.name, name) in found.late}
+        # Who is not waited for takes at least so long; who fails says nothing.
+        waited = {name: found.asked.timeout for name, words in late.items() if words != "fails"}
         row = {
             "question": question.name,
             "title": question.title,
             "seconds": seconds,
             "spread": {name: _spread(found.warm.get((question.name, name))) for name in found.names},
             "late": late,
-            **_against(found, {**seconds, **{name: found.asked.timeout for name in late}}, question.floor, question.goal),
+            **_against(found, {**seconds, **waited}, question.floor, question.goal),
         }
         if question.whole and seconds.get(OURS) and found.interactions:
             row["ns_per_interaction_and_core"] = seconds[OURS] * 1e9 * found.asked.threads / found.interactions
@@ -173,7 +175,7 @@ def _warm_table(found):
         ns = row.get("ns_per_interaction_and_core")
         rows.append([
             row["title"],
-            *(f"> {found.asked.timeout:g} s" if name in row["late"] else _seconds(row["seconds"][name]) for name in found.names),
+            *(row["late"].get(name) or _seconds(row["seconds"][name]) for name in found.names),
             *(_times(row["ratios"].get(name), name in row["late"]) for name in found.peers),
             _times(row["ratio"]), _times(row["floor"]), _times(row["goal"]), row["verdict"],
             "" if ns is None else f"{ns:.1f}" + (" (over 6)" if ns > NANOSECONDS_MAX and row["floor"] else ""),
@@ -210,7 +212,7 @@ def _questions(found):
     for question in found.asked.questions:
         parts.append(f"### {question.title}\n")
         for name in found.names:
-            parts.append(f"{TITLES[name]}:\n\n```{languages[name]}\n{question.text(name)}\n```\n")
+            parts.append(f"{TITLES[name]}:\n\n```{languages[name]}\n{question.text(name, found.asked.skew)}\n```\n")
     return "\n".join(parts)
 
 

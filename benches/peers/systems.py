@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peer import Failed, Peer
+from questions import of_skew
 
 HERE = Path(__file__).resolve().parent
 TITLES = {"throughline": "Throughline", "duckdb": "DuckDB", "clickhouse": "ClickHouse"}
@@ -21,6 +22,7 @@ class Tools:
     python: Path
     binaries: Path
     threads: int
+    skew: str | None = None
 
 
 class System:
@@ -46,7 +48,8 @@ class System:
         if self.name == "throughline":
             command = [self.tools.binaries / "throughline", "import", self.store, parquet]
         else:
-            driver, sql = HERE / "drivers" / f"{self.name}_peer.py", HERE / self.name / "load.sql"
+            driver = HERE / "drivers" / f"{self.name}_peer.py"
+            sql = of_skew(HERE / self.name / "load.sql", self.tools.skew)
             command = [self.tools.python, driver, self.store, "load", sql, parquet, self.tools.threads]
         began = time.perf_counter()
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

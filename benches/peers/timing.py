@@ -10,14 +10,15 @@ from peer import Failed, Timeout
 class Session:
     """The systems that are asked, with what came of it."""
 
-    def __init__(self, systems, questions, customers, timeout):
+    def __init__(self, systems, questions, customers, timeout, skew):
         self.systems = systems
+        self.skew = skew
         self.questions = questions
         self.customers = customers
         self.timeout = timeout
         self.peers = {system.name: system.peer() for system in systems}
-        # (question, system) that took too long, and are not asked again.
-        self.late = set()
+        # What is said of (question, system) that took too long or failed, and is not asked again.
+        self.late = {}
         self.different = []
 
     def check(self):
@@ -53,20 +54,18 @@ class Session:
             if (question.name, system.name) in self.late:
                 continue
             try:
-                answers[system.name] = self._ask(system, question, who)
+                text = question.text(system.name, self.skew)
+                answers[system.name] = self.peers[system.name].ask(text, params_of(who), self.timeout)
             except Timeout:
-                self.late.add((question.name, system.name))
-                say(f"{system.title} takes more than {self.timeout} s for {question.name}")
-        found = differences(answers, question.unordered) if len(answers) > 1 else ""
+                self.late[question.name, system.name] = f"> {self.timeout:g} s"
+                say(f"{system.title} takes more than {self.timeout:g} s for {question.name}")
+            except Failed as failure:
+                self.late[question.name, system.name] = "fails"
+                say(f"{system.title} fails at {question.name}: {failure}")
+        found = differences(answers) if len(answers) > 1 else ""
         if found:
             self.different.append(f"{question.title}{f' ({who})' if who else ''}\n{found}")
         return answers
-
-    def _ask(self, system, question, who):
-        try:
-            return self.peers[system.name].ask(question.text(system.name), params_of(who), self.timeout)
-        except Failed as failure:
-            raise Failed(f"{system.title} fails at {question.name}: {failure}") from failure
 
     def close(self):
         """Ends the systems: versions, peak memory and memory before anything was opened, by system."""
@@ -77,19 +76,19 @@ class Session:
         return found
 
 
-def cold(systems, questions, customers, count, timeout, late):
+def cold(session, count):
     """Seconds of the first question of a new process, `count` times: from before the database is
     opened, and from the start of the process."""
-    opened = {(q.name, system.name): [] for q in questions for system in systems}
+    opened = {(q.name, system.name): [] for q in session.questions for system in session.systems}
     started = {key: [] for key in opened}
-    for question in questions:
+    for question in session.questions:
         for number in range(count):
-            who = customers[number % len(customers)] if question.of_customer else None
-            for system in systems:
-                if (question.name, system.name) in late:
+            who = session.customers[number % len(session.customers)] if question.of_customer else None
+            for system in session.systems:
+                if (question.name, system.name) in session.late:
                     continue
                 peer = system.peer()
-                answer = peer.ask(question.text(system.name), params_of(who), timeout)
+                answer = peer.ask(question.text(system.name, session.skew), params_of(who), session.timeout)
                 peer.close()
                 opened[question.name, system.name].append(answer["open_seconds"] + answer["seconds"])
                 started[question.name, system.name].append(answer["started_seconds"])

@@ -9,7 +9,9 @@ import protocol
 
 def connect(store, threads, read_only):
     """The database in one file."""
-    return duckdb.connect(store, read_only=read_only, config={"threads": threads})
+    database = duckdb.connect(store, read_only=read_only, config={"threads": threads})
+    database.execute("SET enable_progress_bar = false")
+    return database
 
 
 def answer(database, query, params):
