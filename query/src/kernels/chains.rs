@@ -119,18 +119,25 @@ pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Fou
     found
 }
 
-/// What is known of a key's present run, where all rows are in sight and the
-/// gap is counted from the contact before.
+/// Where a key's present run is, where all rows are in sight and the gap is
+/// counted from the contact before.
 #[derive(Clone, Copy, Default)]
-struct LeanRun {
+struct Present {
     /// The time of its last contact.
     at: i64,
     /// 1 + place of the customer it belongs to.
     customer: u32,
-    contacts: u32,
-    first: u32,
-    /// Its place among the runs of the customer.
+    /// Its place among the customer's runs.
     place: u32,
+}
+
+/// A run of one customer so far.
+#[derive(Clone, Copy, Default)]
+struct LeanRun {
+    key: u32,
+    first: u32,
+    last: u32,
+    contacts: u32,
 }
 
 /// As [`runs`] without links, clock and hidden rows. Whether a contact goes on
@@ -139,7 +146,7 @@ struct LeanRun {
 /// it is by then, and the runs that are too short are written over.
 fn lean(rule: &Rule, contacts: &Contacts<'_>, keys: &[u32]) -> Found {
     let mut found = Found::default();
-    let mut table = vec![LeanRun::default(); contacts.key_bound.max(1) as usize];
+    let mut table = vec![Present::default(); contacts.key_bound.max(1) as usize];
     let min = rule.min.max(1);
     let empty = Chain { customer: 0, key: 0, first: 0, last: 0, contacts: 0 };
     // The runs of one customer in the order of their first contacts, and all that are long enough.
@@ -151,40 +158,60 @@ fn lean(rule: &Rule, contacts: &Contacts<'_>, keys: &[u32]) -> Found {
         }
         let rows = start as usize..end as usize;
         let (Some(times), Some(keys)) = (contacts.times.get(rows.clone()), keys.get(rows)) else { continue };
-        let (customer, stamp) = (customer as u32, customer as u32 + 1);
+        let customer = customer as u32;
         found.seen += times.len() as u64;
         if runs.len() < times.len() {
-            runs.resize(times.len(), empty);
+            runs.resize(times.len(), LeanRun::default());
         }
-        if chains.len() < len + times.len() {
-            chains.resize(2 * len + times.len(), empty);
+        let (own, keyless) = lean_runs((start, times, keys), customer + 1, rule.gap, &mut table, &mut runs);
+        found.keyless += keyless;
+        if chains.len() < len + own {
+            chains.resize(2 * len + own, empty);
         }
-        let mut next = 0;
-        for (row, (&at, &key)) in (start..).zip(times.iter().zip(keys)) {
-            if key == 0 {
-                found.keyless += 1;
-                continue;
+        let places = chains.get_mut(len..len + own).unwrap_or_default();
+        let mut kept = 0;
+        for &LeanRun { key, first, last, contacts } in runs.iter().take(own) {
+            if let Some(place) = places.get_mut(kept) {
+                *place = Chain { customer, key, first, last, contacts };
             }
-            let Some(run) = table.get_mut(key as usize) else { continue };
-            let goes_on = (run.customer == stamp) & (at.saturating_sub(run.at) <= rule.gap);
-            let (known, new) = (*run, LeanRun { at, customer: stamp, contacts: 1, first: row, place: next });
-            let going = LeanRun { at, contacts: known.contacts.wrapping_add(1), ..known };
-            *run = if goes_on { going } else { new };
-            next += u32::from(!goes_on);
-            if let Some(place) = runs.get_mut(run.place as usize) {
-                *place = Chain { customer, key, first: run.first, last: row, contacts: run.contacts };
-            }
+            kept += usize::from(contacts >= min);
         }
-        for run in runs.iter().take(next as usize) {
-            if let Some(place) = chains.get_mut(len) {
-                *place = *run;
-            }
-            len += usize::from(run.contacts >= min);
-        }
+        len += kept;
     }
     chains.truncate(len);
     found.chains = chains;
     found
+}
+
+/// Writes the runs of one customer, whose rows begin at the first of `rows`;
+/// answers how many there are, and how many contacts have no key.
+#[inline(never)]
+fn lean_runs(
+    (start, times, keys): (u32, &[i64], &[u32]),
+    stamp: u32,
+    gap: i64,
+    table: &mut [Present],
+    runs: &mut [LeanRun],
+) -> (usize, u64) {
+    let (mut next, mut keyless) = (0_u32, 0_u64);
+    // Times of one customer ascend, so their difference is no negative number.
+    let gap = gap.max(0) as u64;
+    for (row, (&at, &key)) in (start..).zip(times.iter().zip(keys)) {
+        if key == 0 {
+            keyless += 1;
+            continue;
+        }
+        let Some(present) = table.get_mut(key as usize) else { continue };
+        let goes_on = (present.customer == stamp) & (at.wrapping_sub(present.at) as u64 <= gap);
+        let place = if goes_on { present.place } else { next };
+        *present = Present { at, customer: stamp, place };
+        next += u32::from(!goes_on);
+        let Some(run) = runs.get_mut(place as usize) else { continue };
+        let first = if goes_on { run.first } else { row };
+        let before = if goes_on { run.contacts } else { 0 };
+        *run = LeanRun { key, first, last: row, contacts: before + 1 };
+    }
+    (next as usize, keyless)
 }
 
 fn runs<const LINKS: bool, const CLOCK: bool>(rule: &Rule, contacts: &Contacts<'_>) -> Found {

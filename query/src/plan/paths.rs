@@ -156,17 +156,19 @@ impl PathsOperator {
             }
         };
         let joint = self.plan.rule.steps.iter().any(|step| step.names != 0);
-        if let (None, false, Some((steps, fills))) = (&flow.visible, joint, self.plan.codes(flow, env)) {
+        let any = self.plan.is_any();
+        let fills = if any || joint { None } else { self.plan.codes(flow, env) };
+        if flow.visible.is_none() && (any || fills.is_some()) {
+            let (steps, fills) = fills.unwrap_or_default();
             let bit = |code: &u32| fills.get(*code as usize).map_or(0, |&step| (1 << step) >> 1);
             for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
                 let rows = block.journey(journey);
-                let (Some(steps), Some(codes)) = (steps.get(rows.clone()), codes.get(rows.clone())) else {
-                    continue;
-                };
-                let times = block.times.get(rows).unwrap_or_default();
+                let (steps, times) = (steps.get(rows.clone()), block.times.get(rows.clone()));
+                let (steps, times) = (steps.unwrap_or_default(), times.unwrap_or_default());
+                let codes = codes.get(rows).unwrap_or_default();
                 let node = |row: usize| codes.get(row).copied().unwrap_or(UNKNOWN);
                 let time = |row: usize| times.get(row).copied().unwrap_or(0);
-                let class = |row: usize| steps.get(row).map_or(0, bit);
+                let class = |row: usize| if any { 1 } else { steps.get(row).map_or(0, bit) };
                 if self.rule.path_of(codes.len(), node, time, class, &mut path) {
                     add(journey, &path, &node);
                 }

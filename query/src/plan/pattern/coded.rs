@@ -23,6 +23,12 @@ impl PatternPlan {
         plain.then(|| PlainRule { steps: rule.steps.len(), within: rule.within, edges: edges.collect() })
     }
 
+    /// Whether it is one step that any interaction fills.
+    pub(crate) fn is_any(&self) -> bool {
+        let any = matches!(&self.fillers[..], [filler] if filler.predicate.is_none());
+        any && self.started.is_none() && !self.rule.is_joint()
+    }
+
     /// A code for every row in hand, and for every code 1 + the step that its
     /// rows fill, 0 for none; `None` where several attributes or more than
     /// values decide, a row may fill several steps, or not every row that
