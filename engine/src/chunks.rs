@@ -4,6 +4,9 @@
 //! Numbers are never reused while a manifest that names them lives. What is
 //! written before the manifest that names it does not exist for a reader.
 
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -11,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cache::Cache;
+use crate::columns::Bytes;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::graph_store::{Change, GraphStore};
@@ -123,34 +127,22 @@ impl Chunks {
         Ok(Arc::from(bytes))
     }
 
-    /// Bytes `range` of a blob. Borrows nothing: a range inside one page costs
-    /// a copy of the range.
-    pub(crate) fn blob_range(&self, blob: &Blob, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
-        let mut out = Vec::with_capacity((range.end.saturating_sub(range.start)) as usize);
-        let mut start = 0_u64;
-        for page in &blob.pages {
-            let end = start + u64::from(page.len);
-            if end > range.start && start < range.end {
-                let bytes = self.get(*page)?;
-                let from = range.start.saturating_sub(start) as usize;
-                let to = (range.end.min(end) - start) as usize;
-                out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
-            }
-            start = end;
-        }
-        if out.len() as u64 != range.end.saturating_sub(range.start) {
-            return Err(Error::damaged(
-                self.folder.clone(),
-                range.start,
-                "a column reaches past its segment",
-            ));
-        }
-        Ok(out)
+    /// A blob, to be read by place.
+    pub(crate) fn view<'a>(&'a self, blob: &'a Blob) -> BlobView<'a> {
+        let mut end = 0;
+        let ends = blob.pages.iter().map(|page| {
+            end += page.len as usize;
+            end
+        });
+        let pages = ends.zip(&blob.pages).map(|(end, page)| ViewedPage { end, page, bytes: OnceCell::new() });
+        BlobView { chunks: self, pages: pages.collect(), handed_out: Cell::new(0) }
     }
 
     /// A whole blob.
     pub(crate) fn blob(&self, blob: &Blob) -> Result<Vec<u8>> {
-        self.blob_range(blob, 0..blob.len())
+        let view = self.view(blob);
+        let bytes = view.get(0..view.len())?;
+        Ok(bytes.into_owned())
     }
 
     /// The value of a named key, unverified.
@@ -176,6 +168,99 @@ impl Chunks {
             self.store.apply(part.iter().map(|id| (id.to_be_bytes().to_vec(), None)).collect())?;
         }
         Ok(())
+    }
+}
+
+/// A blob whose pages are read when something in them is asked for.
+pub(crate) struct BlobView<'a> {
+    chunks: &'a Chunks,
+    pages: Vec<ViewedPage<'a>>,
+    handed_out: Cell<u64>,
+}
+
+struct ViewedPage<'a> {
+    /// Where it ends in the blob.
+    end: usize,
+    page: &'a ChunkRef,
+    bytes: OnceCell<Arc<[u8]>>,
+}
+
+impl BlobView<'_> {
+    /// How many bytes were asked for.
+    pub(crate) fn handed_out(&self) -> u64 {
+        self.handed_out.get()
+    }
+
+    fn page(&self, page: &ViewedPage<'_>) -> Result<Arc<[u8]>> {
+        self.chunks.get(*page.page)
+    }
+
+    fn past_end(&self, at: usize) -> Error {
+        Error::damaged(self.chunks.folder.clone(), at as u64, "a column reaches past its segment")
+    }
+}
+
+impl Bytes for BlobView<'_> {
+    fn len(&self) -> usize {
+        self.pages.last().map_or(0, |page| page.end)
+    }
+
+    /// A range inside one page is borrowed.
+    fn get(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>> {
+        let Range { start, end } = range;
+        if end < start || end > self.len() {
+            return Err(self.past_end(end));
+        }
+        self.handed_out.set(self.handed_out.get() + (end - start) as u64);
+        let first = self.pages.partition_point(|page| page.end <= start);
+        let mut out: Cow<'_, [u8]> = Cow::Borrowed(&[]);
+        let mut from = start;
+        for page in self.pages.iter().skip(first) {
+            if from >= end {
+                break;
+            }
+            let bytes = match page.bytes.get() {
+                Some(bytes) => bytes,
+                None => page.bytes.get_or_init({
+                    let bytes = self.page(page)?;
+                    || bytes
+                }),
+            };
+            let begin = page.end.saturating_sub(page.page.len as usize);
+            let to = end.min(page.end);
+            let part = bytes.get(from - begin..to - begin).ok_or_else(|| self.past_end(end))?;
+            match &mut out {
+                Cow::Borrowed([]) => out = Cow::Borrowed(part),
+                whole => {
+                    let whole = whole.to_mut();
+                    whole.reserve_exact(end - from);
+                    whole.extend_from_slice(part);
+                }
+            }
+            from = to;
+        }
+        Ok(out)
+    }
+}
+
+/// A part of other bytes, read by place.
+pub(crate) struct BytesPart<'a> {
+    pub bytes: &'a dyn Bytes,
+    pub range: Range<usize>,
+}
+
+impl Bytes for BytesPart<'_> {
+    fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    fn get(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>> {
+        let (start, end) =
+            (self.range.start.saturating_add(range.start), self.range.start.saturating_add(range.end));
+        if end > self.range.end {
+            return Err(Error::damaged("a part of a segment", end as u64, "it ends before"));
+        }
+        self.bytes.get(start..end)
     }
 }
 

@@ -4,9 +4,10 @@
 //! ```text
 //! column   kind: u8  …
 //! symbol   0  entries  first number  packed distances - 1   codes
-//! string   1  entries  text                                 codes
+//! string   1  entries  text before there were pieces        codes
 //! int      2  presence  ints of those that are not NULL
 //! float    3  presence  floats of those that are not NULL
+//! string   4  entries  text                                 codes
 //! ```
 //! A symbol's dictionary is stored in ascending order of number, a string's in
 //! order of first appearance, and neither holds an entry that no row has.
@@ -16,11 +17,15 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod codes;
+mod flags;
 mod floats;
 mod ints;
+mod numbered;
 mod packed;
 mod presence;
 mod reader;
+mod rows;
+mod seek;
 #[cfg(test)]
 mod speed;
 #[cfg(test)]
@@ -30,7 +35,12 @@ mod times;
 
 pub use packed::{pack, unpack};
 pub use reader::{Reader, put_varint};
-pub use times::{decode as decode_times, encode as encode_times};
+pub use rows::decode_rows;
+pub use seek::{Bytes, Seeker};
+pub use times::{Journeys, decode as decode_times, decode_rows as decode_times_rows, encode as encode_times};
+
+pub(crate) use rows::compact;
+pub(crate) use seek::Stream;
 
 use crate::column::Column;
 use crate::error::{Error, Result};
@@ -38,9 +48,10 @@ use crate::strings::Strings;
 use presence::Presence;
 
 const SYMBOL: u8 = 0;
-const STRING: u8 = 1;
+const STRING_WHOLE: u8 = 1;
 const INT: u8 = 2;
 const FLOAT: u8 = 3;
+const STRING: u8 = 4;
 
 /// Appends `column` to `out`; the number of its rows is not stored.
 ///
@@ -122,9 +133,12 @@ pub fn decode(bytes: &[u8], rows: usize, what: &str) -> Result<Column> {
             let codes = codes::decode(&mut reader, rows, entries)?;
             Column::Symbol { codes, dictionary }
         }
-        STRING => {
+        kind @ (STRING | STRING_WHOLE) => {
             let entries = reader.count(rows, "strings")?;
-            let dictionary = text::decode(&mut reader, entries)?;
+            let dictionary = match kind {
+                STRING => text::decode(&mut reader, entries, what)?,
+                _ => text::decode_whole(&mut reader, entries)?,
+            };
             let codes = codes::decode(&mut reader, rows, entries)?;
             Column::Str { codes, dictionary }
         }

@@ -17,7 +17,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

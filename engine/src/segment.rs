@@ -1,7 +1,7 @@
 //! A segment: a block of whole customers at rest.
 //!
 //! ```text
-//! header   magic "TLSG"  version: u16  columns: u16
+//! header   magic "TLSG"  version: u16 = 2  columns: u16
 //!          rows: u32  customers: u32  first, last customer: u32 u32
 //!          earliest, latest time: i64 i64
 //!          bytes of customers, offsets, times: u32 u32 u32
@@ -21,6 +21,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod excerpt;
 #[cfg(test)]
 mod tests;
 
@@ -34,9 +35,10 @@ use crate::columns::{self, Reader, pack, unpack};
 use crate::error::{Error, Result};
 use crate::model::{CustomerOrdinal, Millis};
 use crate::schema::AttrId;
+pub use excerpt::{Chosen, Excerpt};
 
 const MAGIC: [u8; 4] = *b"TLSG";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Most interactions in one segment: it bounds the memory that a header alone can ask for.
 pub const SEGMENT_ROWS_MAX: usize = 1 << 27;
 

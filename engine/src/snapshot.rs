@@ -12,14 +12,16 @@ use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::index::{IndexReader, Levels, month_of};
 use crate::limits::RANGE_CUSTOMERS;
-use crate::manifest::{Range, Run, Version};
+use crate::manifest::{Range, Run, SegmentMeta, Version};
+use crate::merge::select_places;
 use crate::model::{CustomerOrdinal, Identity, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
 use crate::order::merge_blocks;
 use crate::recorded::Log;
 use crate::schema::{AttrId, Schema, Subject};
-use crate::span::{Wanted, read_range, stored_bytes};
+use crate::segment::Chosen;
+use crate::span::{Wanted, read_range_of, stored_bytes};
 use crate::state::State;
 
 /// A span of customers that is read at once. Units are disjoint, ascending,
@@ -201,6 +203,28 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::read`].
     pub fn read_span(&self, span: RangeInclusive<CustomerOrdinal>, wanted: &[AttrId]) -> Result<Block> {
+        let range = *span.start() / RANGE_CUSTOMERS;
+        self.read_chosen(range, &Chosen::Span(span), wanted).map(|(block, _)| block)
+    }
+
+    /// As [`Snapshot::read`], of some customers alone, of whom those of other units are left out. Of
+    /// a few, only their own rows are decoded. Answers the stored bytes that were read for them, too;
+    /// what is still in memory counts for none.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn read_some(
+        &self,
+        unit: usize,
+        customers: &RoaringBitmap,
+        wanted: &[AttrId],
+    ) -> Result<(Block, u64)> {
+        let unit = *self.unit(unit)?;
+        let these: Vec<CustomerOrdinal> = customers.range(unit.first..=unit.last).collect();
+        self.read_chosen(unit.first / RANGE_CUSTOMERS, &Chosen::These(&these), wanted)
+    }
+
+    fn read_chosen(&self, number: u32, chosen: &Chosen<'_>, wanted: &[AttrId]) -> Result<(Block, u64)> {
         let mut wanted = wanted.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
@@ -210,30 +234,32 @@ impl Snapshot {
         {
             wanted.insert(place, AttrId::COMMIT);
         }
-        let number = span.start() / RANGE_CUSTOMERS;
         let nothing = Range::default();
         let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
-        let touched = |first: u32, last: u32| last >= *span.start() && first <= *span.end();
-        let sealed: usize = range
-            .all()
-            .filter(|run| run.segments.iter().any(|segment| touched(segment.first, segment.last)))
-            .count();
-        let tail: Vec<&Arc<Block>> = self.tail.iter().filter(|block| block_touches(block, &span)).collect();
+        let touched = |segment: &SegmentMeta| !chosen.within(segment.first, segment.last).is_empty();
+        let sealed: usize = range.all().filter(|run| run.segments.iter().any(touched)).count();
+        let tail: Vec<&Arc<Block>> =
+            self.tail.iter().filter(|block| !chosen.places(&block.customers).is_empty()).collect();
         let alone = sealed + tail.len() <= 1;
         let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
-        let parts = self.parts(range, &tail, &span, Wanted::These(&ordered))?;
+        let (parts, mut bytes) = self.parts(range, &tail, chosen, Wanted::These(&ordered))?;
         let mut block = match parts.len() {
-            0 => return Ok(Block { offsets: vec![0], ..Block::default() }),
+            0 => return Ok((Block { offsets: vec![0], ..Block::default() }, bytes)),
             1 => parts.into_iter().next().unwrap_or_default(),
             _ => {
-                merge_blocks(&self.names, &parts, Some(&mut || self.parts(range, &tail, &span, Wanted::All)))?
+                let mut all = || {
+                    let (parts, more) = self.parts(range, &tail, chosen, Wanted::All)?;
+                    bytes += more;
+                    Ok(parts)
+                };
+                merge_blocks(&self.names, &parts, Some(&mut all))?
             }
         };
         if let Some(as_of) = self.as_of {
             block = recorded_by(block, as_of.commit);
         }
         block.columns.retain(|(attr, _)| asked.binary_search(attr).is_ok());
-        Ok(block)
+        Ok((block, bytes))
     }
 
     /// The stored bytes that [`Snapshot::read`] decodes for a unit and these columns; what is
@@ -253,13 +279,15 @@ impl Snapshot {
         &self,
         range: &Range,
         tail: &[&Arc<Block>],
-        span: &RangeInclusive<CustomerOrdinal>,
+        chosen: &Chosen<'_>,
         wanted: Wanted<'_>,
-    ) -> Result<Vec<Block>> {
-        let mut parts = read_range(&self.version.chunks, &self.names, range, span.clone(), wanted)?;
-        parts.extend(tail.iter().map(|block| cut(block, span, wanted)));
+    ) -> Result<(Vec<Block>, u64)> {
+        let read = read_range_of(&self.version.chunks, &self.names, range, chosen, wanted)?;
+        let bytes = read.iter().map(|read| read.bytes).sum();
+        let mut parts: Vec<Block> = read.into_iter().map(|read| read.block).collect();
+        parts.extend(tail.iter().map(|block| cut(block, chosen, wanted)));
         parts.retain(|part| !part.customers.is_empty());
-        Ok(parts)
+        Ok((parts, bytes))
     }
 
     /// Exactly the customers with at least `n` (1, 2 or 3) interactions whose
@@ -463,49 +491,10 @@ fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {
     out
 }
 
-fn block_touches(block: &Block, span: &RangeInclusive<CustomerOrdinal>) -> bool {
-    let place = block.customers.partition_point(|customer| customer < span.start());
-    block.customers.get(place).is_some_and(|customer| customer <= span.end())
-}
-
-/// The customers of a block that lie in a span, with the wanted columns.
-/// Dictionaries stay whole.
-fn cut(block: &Block, span: &RangeInclusive<CustomerOrdinal>, wanted: Wanted<'_>) -> Block {
-    let first = block.customers.partition_point(|customer| customer < span.start());
-    let last = block.customers.partition_point(|customer| customer <= span.end());
-    let offsets = block.offsets.get(first..=last).unwrap_or_default();
-    let start = offsets.first().copied().unwrap_or_default();
-    let rows = start as usize..offsets.last().copied().unwrap_or_default() as usize;
-    fn part<T: Clone>(values: &[T], rows: &std::ops::Range<usize>) -> Vec<T> {
-        values.get(rows.clone()).unwrap_or_default().to_vec()
-    }
-    let column = |column: &Column| match column {
-        Column::Symbol { codes, dictionary } => {
-            Column::Symbol { codes: part(codes, &rows), dictionary: dictionary.clone() }
-        }
-        Column::Str { codes, dictionary } => {
-            Column::Str { codes: part(codes, &rows), dictionary: dictionary.clone() }
-        }
-        Column::Int { values, valid } => {
-            Column::Int { values: part(values, &rows), valid: valid.as_ref().map(|valid| part(valid, &rows)) }
-        }
-        Column::Float { values, valid } => Column::Float {
-            values: part(values, &rows),
-            valid: valid.as_ref().map(|valid| part(valid, &rows)),
-        },
-    };
-    Block {
-        customers: block.customers.get(first..last).unwrap_or_default().to_vec(),
-        offsets: offsets.iter().map(|offset| offset - start).collect(),
-        times: part(&block.times, &rows),
-        columns: (block.columns.iter())
-            .filter(|(attr, _)| match wanted {
-                Wanted::All => true,
-                Wanted::These(attrs) => attrs.binary_search(attr).is_ok(),
-            })
-            .map(|(attr, values)| (*attr, column(values)))
-            .collect(),
-    }
+/// The chosen customers of a block, with the wanted columns.
+fn cut(block: &Block, chosen: &Chosen<'_>, wanted: Wanted<'_>) -> Block {
+    let columns = block.columns.iter().filter(|(attr, _)| wanted.takes(*attr));
+    select_places(block, &chosen.places(&block.customers), columns)
 }
 
 fn tail_levels(block: &Block, attr: AttrId, symbol: u32) -> Levels {

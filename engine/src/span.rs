@@ -3,14 +3,15 @@
 use std::ops::RangeInclusive;
 
 use crate::block::Block;
-use crate::chunks::Chunks;
+use crate::chunks::{BytesPart, Chunks};
+use crate::columns::Bytes;
 use crate::error::Result;
 use crate::manifest::{Range, Run, SegmentMeta};
-use crate::merge::{concat, select_customers};
+use crate::merge::{concat, select_places};
 use crate::model::CustomerOrdinal;
 use crate::names::Names;
 use crate::schema::AttrId;
-use crate::segment::{Part, SegmentHeader};
+use crate::segment::{Chosen, Part, SegmentHeader};
 
 /// Which columns to decode.
 #[derive(Clone, Copy)]
@@ -21,6 +22,25 @@ pub(crate) enum Wanted<'a> {
     These(&'a [AttrId]),
 }
 
+impl Wanted<'_> {
+    pub(crate) fn takes(&self, attr: AttrId) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(attrs) => attrs.binary_search(&attr).is_ok(),
+        }
+    }
+}
+
+/// A segment is read by its wanted rows alone where they are one in so many, or fewer. Where
+/// every second customer is wanted, most blocks of 128 values are unpacked in either case.
+const SPARSE: usize = 4;
+
+/// A block, and how many stored bytes were decoded for it.
+pub(crate) struct ReadBlock {
+    pub block: Block,
+    pub bytes: u64,
+}
+
 /// Decodes a segment, its columns as their types are now.
 pub(crate) fn read_segment(
     chunks: &Chunks,
@@ -28,22 +48,47 @@ pub(crate) fn read_segment(
     meta: &SegmentMeta,
     wanted: Wanted<'_>,
 ) -> Result<Block> {
+    read_whole(chunks, names, meta, wanted).map(|read| read.block)
+}
+
+fn read_whole(chunks: &Chunks, names: &Names, meta: &SegmentMeta, wanted: Wanted<'_>) -> Result<ReadBlock> {
     let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
-    let part = |part: Part| chunks.blob_range(&meta.body, header.range(part).unwrap_or(0..0));
+    let view = chunks.view(&meta.body);
+    let part = |part: Part| view.get(place(&header, part).unwrap_or_default());
     let (customers, offsets) = header.decode_journeys(&part(Part::Customers)?, &part(Part::Offsets)?)?;
     let times = header.decode_times(&part(Part::Times)?, &offsets)?;
     let mut columns = Vec::new();
-    for entry in header.columns() {
-        let take = match wanted {
-            Wanted::All => true,
-            Wanted::These(attrs) => attrs.binary_search(&entry.attr).is_ok(),
-        };
-        if take {
-            let column = header.decode_column(entry.attr, &part(Part::Attr(entry.attr))?)?;
-            columns.push((entry.attr, names.conform(entry.attr, column)));
-        }
+    for entry in header.columns().iter().filter(|entry| wanted.takes(entry.attr)) {
+        let column = header.decode_column(entry.attr, &part(Part::Attr(entry.attr))?)?;
+        columns.push((entry.attr, names.conform(entry.attr, column)));
     }
-    Ok(Block { customers, offsets, times, columns })
+    let block = Block { customers, offsets, times, columns };
+    Ok(ReadBlock { block, bytes: view.handed_out() })
+}
+
+/// As [`read_segment`], of chosen customers alone.
+fn read_excerpt(
+    chunks: &Chunks,
+    names: &Names,
+    meta: &SegmentMeta,
+    chosen: &Chosen<'_>,
+    wanted: Wanted<'_>,
+) -> Result<ReadBlock> {
+    let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
+    let view = chunks.view(&meta.body);
+    let part = |part: Part| BytesPart { bytes: &view, range: place(&header, part).unwrap_or_default() };
+    let excerpt = header.find(&part(Part::Customers), &part(Part::Offsets), chosen)?;
+    let mut block = header.decode_excerpt(&part(Part::Times), &excerpt)?;
+    for entry in header.columns().iter().filter(|entry| wanted.takes(entry.attr)) {
+        let column = header.decode_column_excerpt(entry.attr, &part(Part::Attr(entry.attr)), &excerpt)?;
+        block.columns.push((entry.attr, names.conform(entry.attr, column)));
+    }
+    Ok(ReadBlock { block, bytes: view.handed_out() })
+}
+
+fn place(header: &SegmentHeader, part: Part) -> Option<std::ops::Range<usize>> {
+    let range = header.range(part)?;
+    Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
 }
 
 /// Stored bytes that decoding what a range holds of `span` takes: whole segments, the parts wanted.
@@ -67,6 +112,40 @@ pub(crate) fn stored_bytes(
     Ok(bytes)
 }
 
+/// The chosen customers of a run.
+fn read_chosen(
+    chunks: &Chunks,
+    names: &Names,
+    run: &Run,
+    chosen: &Chosen<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Option<ReadBlock>> {
+    let mut parts = Vec::new();
+    let mut bytes = 0;
+    for meta in &run.segments {
+        let own = chosen.within(meta.first, meta.last);
+        if own.is_empty() {
+            continue;
+        }
+        let read = if chosen.covers(meta.first, meta.last) {
+            read_whole(chunks, names, meta, wanted)?
+        } else if own.len().saturating_mul(SPARSE) <= meta.customers as usize {
+            read_excerpt(chunks, names, meta, &own, wanted)?
+        } else {
+            let ReadBlock { block, bytes } = read_whole(chunks, names, meta, wanted)?;
+            ReadBlock { block: select_places(&block, &own.places(&block.customers), &block.columns), bytes }
+        };
+        bytes += read.bytes;
+        parts.push(read.block);
+    }
+    let block = match parts.len() {
+        0 => return Ok(None),
+        1 => parts.pop().unwrap_or_default(),
+        _ => concat(parts)?,
+    };
+    Ok(Some(ReadBlock { block, bytes }).filter(|read| !read.block.customers.is_empty()))
+}
+
 /// The segments of a run that touch `span`, put together and cut to it.
 pub(crate) fn read_run(
     chunks: &Chunks,
@@ -75,19 +154,7 @@ pub(crate) fn read_run(
     span: RangeInclusive<CustomerOrdinal>,
     wanted: Wanted<'_>,
 ) -> Result<Option<Block>> {
-    let mut parts = Vec::new();
-    for meta in &run.segments {
-        if meta.last >= *span.start() && meta.first <= *span.end() {
-            let block = read_segment(chunks, names, meta, wanted)?;
-            let whole = meta.first >= *span.start() && meta.last <= *span.end();
-            parts.push(if whole { block } else { select_customers(&block, span.clone()) });
-        }
-    }
-    match parts.len() {
-        0 => Ok(None),
-        1 => Ok(parts.pop().filter(|block| !block.customers.is_empty())),
-        _ => Ok(Some(concat(parts)?).filter(|block| !block.customers.is_empty())),
-    }
+    Ok(read_chosen(chunks, names, run, &Chosen::Span(span), wanted)?.map(|read| read.block))
 }
 
 /// What a range holds of `span`, oldest first; blocks may share customers.
@@ -98,9 +165,21 @@ pub(crate) fn read_range(
     span: RangeInclusive<CustomerOrdinal>,
     wanted: Wanted<'_>,
 ) -> Result<Vec<Block>> {
+    let parts = read_range_of(chunks, names, range, &Chosen::Span(span), wanted)?;
+    Ok(parts.into_iter().map(|read| read.block).collect())
+}
+
+/// As [`read_range`], of any chosen customers.
+pub(crate) fn read_range_of(
+    chunks: &Chunks,
+    names: &Names,
+    range: &Range,
+    chosen: &Chosen<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Vec<ReadBlock>> {
     let mut parts = Vec::new();
     for run in range.all() {
-        parts.extend(read_run(chunks, names, run, span.clone(), wanted)?);
+        parts.extend(read_chosen(chunks, names, run, chosen, wanted)?);
     }
     Ok(parts)
 }

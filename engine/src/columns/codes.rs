@@ -6,19 +6,26 @@
 //! 2  presence  packed       code - 1 of those that are not NULL
 //! 3  presence  packed       for a dictionary in order of first appearance: how far
 //!                           back the entry is, 0 for one not met before
+//! 4  presence  packed  packed counts      the same, and how many are not 0 of each whole 1,024
 //! ```
-//! In 3 a column of distinct values takes no space at all. The plain form reads
+//! In 3 and 4 a column of distinct values takes no space at all. The plain form reads
 //! fastest, so another must save an eighth of it to be chosen.
+
+use std::ops::Range;
 
 use super::packed::{pack, packed_bytes, unpack};
 use super::presence::{self, Presence};
 use super::reader::{Reader, put_varint};
+use super::seek::{Seeker, Stream, total};
 use crate::error::Result;
 
 const EQUAL: u8 = 0;
 const PLAIN: u8 = 1;
 const PRESENT: u8 = 2;
 const DISTANCES: u8 = 3;
+const DISTANCES_COUNTED: u8 = 4;
+/// Distances that are counted together.
+const COUNTED: usize = 1_024;
 
 /// Appends `codes` to `out`; their number is not stored. `by_first_appearance`
 /// tells that entries were numbered from 0 as they were met.
@@ -45,17 +52,27 @@ pub(super) fn encode(codes: &[u32], by_first_appearance: bool, out: &mut Vec<u8>
             })
             .collect();
         if packed_bytes(&distances) < packed_bytes(&entries) {
-            (mode, entries) = (DISTANCES, distances);
+            mode = if entries.len() < COUNTED { DISTANCES } else { DISTANCES_COUNTED };
+            entries = distances;
         }
     }
     if marks.len() + packed_bytes(&entries) < plain - plain / 8 {
         out.push(mode);
         out.extend(marks);
         pack(&entries, out);
+        if mode == DISTANCES_COUNTED {
+            pack(&repeats(&entries), out);
+        }
     } else {
         out.push(PLAIN);
         pack(codes, out);
     }
+}
+
+/// How many are not 0 of each whole [`COUNTED`].
+fn repeats(distances: &[u32]) -> Vec<u32> {
+    let repeats = |part: &[u32; COUNTED]| part.iter().map(|&distance| u32::from(distance != 0)).sum();
+    distances.as_chunks::<COUNTED>().0.iter().map(repeats).collect()
 }
 
 /// Reads the `n` codes that [`encode`] wrote, for a dictionary of `entries`.
@@ -64,7 +81,8 @@ pub(super) fn encode(codes: &[u32], by_first_appearance: bool, out: &mut Vec<u8>
 /// [`Error::Damaged`](crate::Error::Damaged) where the bytes cannot be that, or
 /// a code has no entry.
 pub(super) fn decode(reader: &mut Reader<'_>, n: usize, entries: usize) -> Result<Vec<u32>> {
-    let codes = match reader.u8()? {
+    let mode = reader.u8()?;
+    let codes = match mode {
         EQUAL => vec![reader.count(entries, "as a code")? as u32; n],
         PLAIN => unpack(reader, n)?,
         PRESENT => {
@@ -73,17 +91,14 @@ pub(super) fn decode(reader: &mut Reader<'_>, n: usize, entries: usize) -> Resul
             codes.iter_mut().for_each(|entry| *entry = entry.saturating_add(1));
             presence.spread(codes, 0)
         }
-        DISTANCES => {
+        DISTANCES | DISTANCES_COUNTED => {
             let presence = Presence::decode(reader, n)?;
             let mut codes = unpack(reader, presence.count)?;
-            let (mut next, mut sound) = (1_u32, true);
-            for code in &mut codes {
-                let distance = *code;
-                sound &= distance < next;
-                *code = next.wrapping_sub(distance);
-                next += u32::from(distance == 0);
+            if mode == DISTANCES_COUNTED && unpack(reader, codes.len() / COUNTED)? != repeats(&codes) {
+                return Err(reader.damaged("codes met before are not as many as is said"));
             }
-            if !sound {
+            let mut next = 1;
+            if !resolve(&mut codes, &mut next) {
                 return Err(reader.damaged("a code refers back past the first"));
             }
             presence.spread(codes, 0)
@@ -93,6 +108,83 @@ pub(super) fn decode(reader: &mut Reader<'_>, n: usize, entries: usize) -> Resul
     let largest = codes.iter().fold(0, |largest, &code| code.max(largest));
     if largest as usize > entries {
         return Err(reader.damaged(format!("code {largest} in a dictionary of {entries}")));
+    }
+    Ok(codes)
+}
+
+/// Distances as codes, where `next` is the next new one. Answers whether all refer to a code.
+fn resolve(codes: &mut [u32], next: &mut u32) -> bool {
+    let mut sound = true;
+    for code in codes {
+        let distance = *code;
+        sound &= distance < *next;
+        *code = next.wrapping_sub(distance);
+        *next += u32::from(distance == 0);
+    }
+    sound
+}
+
+/// As [`decode`], of the rows in `ranges` alone.
+///
+/// # Errors
+/// As [`decode`], for what is looked at.
+pub(super) fn decode_rows(
+    seeker: &mut Seeker<'_>,
+    n: usize,
+    entries: usize,
+    ranges: &[Range<usize>],
+) -> Result<Vec<u32>> {
+    let mode = seeker.u8()?;
+    let codes = match mode {
+        EQUAL => vec![seeker.count(entries, "as a code")? as u32; total(ranges)],
+        PLAIN => Stream::place(seeker, n)?.read(ranges)?,
+        PRESENT => {
+            let rows = Presence::of_rows(seeker, n, ranges)?;
+            let mut codes = Stream::place(seeker, rows.all)?.read(&rows.values)?;
+            codes.iter_mut().for_each(|entry| *entry = entry.saturating_add(1));
+            rows.own.spread(codes, 0)
+        }
+        DISTANCES | DISTANCES_COUNTED => {
+            let rows = Presence::of_rows(seeker, n, ranges)?;
+            let distances = Stream::place(seeker, rows.all)?;
+            let counts = match mode {
+                DISTANCES_COUNTED => Some(Stream::place(seeker, rows.all / COUNTED)?),
+                _ => None,
+            };
+            let mut codes = distances.read(&rows.values)?;
+            let mut rest = codes.as_mut_slice();
+            // Those before `passed` that were met before.
+            let (mut repeats, mut passed, mut sound) = (0_u64, 0, true);
+            for range in &rows.values {
+                let counted = range.start / COUNTED;
+                if let Some(counts) = counts.as_ref().filter(|_| passed < counted * COUNTED) {
+                    repeats = counts.sum(0..counted)?;
+                    passed = counted * COUNTED;
+                }
+                distances.blocks(passed..range.start, |block| {
+                    repeats += block.iter().filter(|&&distance| distance != 0).count() as u64;
+                })?;
+                let Some((own, others)) = rest.split_at_mut_checked(range.len()) else { break };
+                rest = others;
+                let Some(new) = (range.start as u64).checked_sub(repeats) else {
+                    sound = false;
+                    break;
+                };
+                let mut next = new as u32 + 1;
+                sound &= resolve(own, &mut next);
+                repeats = range.end as u64 - (u64::from(next) - 1);
+                passed = range.end;
+            }
+            if !sound {
+                return Err(seeker.damaged("a code refers back past the first"));
+            }
+            rows.own.spread(codes, 0)
+        }
+        other => return Err(seeker.damaged(format!("unknown way {other} to hold codes"))),
+    };
+    let largest = codes.iter().fold(0, |largest, &code| code.max(largest));
+    if largest as usize > entries {
+        return Err(seeker.damaged(format!("code {largest} in a dictionary of {entries}")));
     }
     Ok(codes)
 }
@@ -145,7 +237,7 @@ mod tests {
     fn distinct_values_take_no_space() {
         let mut bytes = Vec::new();
         encode(&(1..=12_800).collect::<Vec<_>>(), true, &mut bytes);
-        assert_eq!(bytes.len(), 102);
+        assert_eq!(bytes.len(), 103);
     }
 
     proptest! {

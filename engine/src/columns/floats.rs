@@ -4,16 +4,24 @@
 //! 0 … 4  ints        each is an integer divided by 10^mode (money, scores)
 //! 5      8 bytes a value
 //! 6      length  the same, through zstd
+//! 7      packed lengths   the same, each 1,024 values through zstd
 //! ```
 
+use std::ops::Range;
+
 use super::ints;
-use super::reader::{Reader, put_varint};
+use super::packed::{pack, unpack};
+use super::reader::Reader;
+use super::seek::{Seeker, Stream, total};
 use super::text;
 use crate::error::Result;
 
 const DECIMALS_MAX: u8 = 4;
 const BITS: u8 = 5;
 const BITS_ZSTD: u8 = 6;
+const BITS_PIECES: u8 = 7;
+/// Values that are compressed together: a few of them then cost no more than that.
+const PIECE: usize = 1_024;
 /// Integers below this are exact as floats.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const ZSTD_LEVEL: i32 = 1;
@@ -44,17 +52,38 @@ pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
         }
     }
     let bits: Vec<u8> = values.iter().flat_map(|value| value.to_bits().to_le_bytes()).collect();
-    match text::compress(&bits, ZSTD_LEVEL) {
-        Some(small) => {
-            out.push(BITS_ZSTD);
-            put_varint(small.len() as u64, out);
-            out.extend(small);
+    let mut pieces = Vec::new();
+    let mut lengths = Vec::new();
+    for piece in bits.chunks(PIECE * 8) {
+        let before = pieces.len();
+        // One that does not get shorter is as long as it was.
+        match text::compress(piece, ZSTD_LEVEL) {
+            Some(small) => pieces.extend(small),
+            None => pieces.extend_from_slice(piece),
         }
-        None => {
-            out.push(BITS);
-            out.extend(bits);
-        }
+        lengths.push((pieces.len() - before) as u32);
     }
+    let mut packed = vec![BITS_PIECES];
+    pack(&lengths, &mut packed);
+    if packed.len() + pieces.len() <= bits.len() {
+        out.extend(packed);
+        out.extend(pieces);
+    } else {
+        out.push(BITS);
+        out.extend(bits);
+    }
+}
+
+/// The values of a piece of `n`.
+fn piece(bytes: &[u8], n: usize) -> Option<Vec<f64>> {
+    match bytes.len() == n * 8 {
+        true => Some(from_bits(bytes)),
+        false => text::decompress(bytes, n * 8).map(|bits| from_bits(&bits)),
+    }
+}
+
+fn from_bits(bits: &[u8]) -> Vec<f64> {
+    bits.as_chunks::<8>().0.iter().map(|bits| f64::from_le_bytes(*bits)).collect()
 }
 
 /// Reads the `n` values that [`encode`] wrote.
@@ -62,8 +91,6 @@ pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
 /// # Errors
 /// [`Error::Damaged`](crate::Error::Damaged) where the bytes cannot be that.
 pub(super) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>> {
-    let from_bits =
-        |bits: &[u8]| bits.as_chunks::<8>().0.iter().map(|bits| f64::from_le_bytes(*bits)).collect();
     match reader.u8()? {
         decimals @ 0..=DECIMALS_MAX => {
             let scale = 10_f64.powi(i32::from(decimals));
@@ -78,8 +105,77 @@ pub(super) fn decode(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>> {
                 None => Err(reader.damaged("compressed floats do not come back")),
             }
         }
+        BITS_PIECES => {
+            let lengths = unpack(reader, n.div_ceil(PIECE))?;
+            let mut values = Vec::new();
+            for (start, length) in (0..n).step_by(PIECE).zip(lengths) {
+                let own = piece(reader.take(length as usize)?, PIECE.min(n - start));
+                values.extend(own.ok_or_else(|| reader.damaged("compressed floats do not come back"))?);
+            }
+            Ok(values)
+        }
         other => Err(reader.damaged(format!("unknown way {other} to hold floats"))),
     }
+}
+
+/// As [`decode`], of the values in `ranges` alone.
+///
+/// # Errors
+/// As [`decode`], for what is looked at.
+pub(super) fn decode_rows(seeker: &mut Seeker<'_>, n: usize, ranges: &[Range<usize>]) -> Result<Vec<f64>> {
+    let part = |values: &[f64], range: &Range<usize>, out: &mut Vec<f64>| {
+        out.extend_from_slice(values.get(range.clone()).unwrap_or_default());
+    };
+    let mut values = Vec::with_capacity(total(ranges));
+    match seeker.u8()? {
+        decimals @ 0..=DECIMALS_MAX => {
+            let scale = 10_f64.powi(i32::from(decimals));
+            let integers = ints::decode_rows(seeker, n, ranges)?;
+            values.extend(integers.into_iter().map(|integer| integer as f64 / scale));
+        }
+        BITS => {
+            let start = seeker.skip(n * 8)?;
+            for range in ranges {
+                let bits = seeker.back(start + range.start * 8..start + range.end * 8)?;
+                values.extend(from_bits(&bits));
+            }
+        }
+        BITS_ZSTD => {
+            let len = seeker.count(seeker.remaining(), "compressed bytes")?;
+            let bits = text::decompress(&seeker.take(len)?, n * 8);
+            let all = from_bits(&bits.ok_or_else(|| seeker.damaged("compressed floats do not come back"))?);
+            ranges.iter().for_each(|range| part(&all, range, &mut values));
+        }
+        BITS_PIECES => {
+            let lengths = Stream::place(seeker, n.div_ceil(PIECE))?.all()?;
+            let mut starts = Vec::with_capacity(lengths.len());
+            for length in lengths {
+                starts.push(seeker.skip(length as usize)?..seeker.at());
+            }
+            let mut held: Option<(usize, Vec<f64>)> = None;
+            for range in ranges {
+                let mut row = range.start;
+                while row < range.end {
+                    let number = row / PIECE;
+                    let first = number * PIECE;
+                    let own = match held.take().filter(|(held, _)| *held == number) {
+                        Some((_, own)) => own,
+                        None => {
+                            let bytes = seeker.back(starts.get(number).cloned().unwrap_or_default())?;
+                            piece(&bytes, PIECE.min(n - first))
+                                .ok_or_else(|| seeker.damaged("compressed floats do not come back"))?
+                        }
+                    };
+                    let end = range.end.min(first + PIECE);
+                    part(&own, &(row - first..end - first), &mut values);
+                    held = Some((number, own));
+                    row = end;
+                }
+            }
+        }
+        other => return Err(seeker.damaged(format!("unknown way {other} to hold floats"))),
+    }
+    Ok(values)
 }
 
 #[cfg(test)]

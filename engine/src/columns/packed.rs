@@ -14,7 +14,7 @@ use super::reader::Reader;
 use crate::error::Result;
 
 /// Values in a block.
-const BLOCK: usize = BitPacker4x::BLOCK_LEN;
+pub(super) const BLOCK: usize = BitPacker4x::BLOCK_LEN;
 
 /// Bits needed for the largest of `block`.
 fn width(block: &[u32]) -> u8 {
@@ -22,7 +22,7 @@ fn width(block: &[u32]) -> u8 {
 }
 
 /// Bytes of a block of `len` values of `width` bits.
-fn block_bytes(len: usize, width: u8) -> usize {
+pub(super) fn block_bytes(len: usize, width: u8) -> usize {
     (len * usize::from(width)).div_ceil(8)
 }
 
@@ -79,23 +79,26 @@ pub fn unpack(reader: &mut Reader<'_>, n: usize) -> Result<Vec<u32>> {
         bytes += block_bytes(len, width);
     }
     let mut packed = reader.take(bytes)?;
-    let packer = BitPacker4x::new();
     let mut values = vec![0; n];
     for (block, &width) in values.chunks_mut(BLOCK).zip(widths) {
         let Some((bytes, rest)) = packed.split_at_checked(block_bytes(block.len(), width)) else {
             return Err(reader.damaged("a packed block is short"));
         };
         packed = rest;
-        if width == 0 {
-            continue;
-        }
-        if block.len() == BLOCK {
-            packer.decompress(bytes, block, width);
-        } else {
-            unpack_short(bytes, width, block);
+        if width > 0 {
+            unpack_block(bytes, width, block);
         }
     }
     Ok(values)
+}
+
+/// Reads a block of `width` (1 to 32) bits a value from its bytes, as many as [`block_bytes`] says.
+pub(super) fn unpack_block(bytes: &[u8], width: u8, block: &mut [u32]) {
+    if block.len() == BLOCK {
+        BitPacker4x::new().decompress(bytes, block, width);
+    } else {
+        unpack_short(bytes, width, block);
+    }
 }
 
 fn unpack_short(bytes: &[u8], width: u8, block: &mut [u32]) {
@@ -123,13 +126,13 @@ pub(super) struct Wide {
 }
 
 /// How the high halves are stored.
-mod high {
+pub(super) mod high {
     /// All are 0.
-    pub(super) const NONE: u8 = 0;
+    pub(in super::super) const NONE: u8 = 0;
     /// A count, then packed distances between places, then packed halves.
-    pub(super) const SPARSE: u8 = 1;
+    pub(in super::super) const SPARSE: u8 = 1;
     /// One packed half a value.
-    pub(super) const DENSE: u8 = 2;
+    pub(in super::super) const DENSE: u8 = 2;
 }
 
 /// Appends numbers of up to 64 bits to `out`; there must be fewer than 2^32.

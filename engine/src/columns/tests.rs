@@ -1,5 +1,9 @@
 //! Whole columns there and back.
 
+#![expect(clippy::indexing_slicing, reason = "places in what the tests made")]
+
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -54,6 +58,24 @@ fn check(column: &Column, bytes_max: usize) -> Column {
     back
 }
 
+/// Text as it was written before there were pieces; histories hold it.
+#[test]
+fn reads_whole_text() {
+    let mut bytes = vec![1, 5, 17, 0];
+    bytes.extend("zugÄpfelbillinga".bytes());
+    bytes.extend([0x03, 0x98, 0x1f, 0x01, 0x03, 0xd1, 0xd8, 0x10]);
+    let whole = decode(&bytes, 7, "test").expect("decodes");
+    assert!(
+        matches!(&whole, Column::Str { dictionary, .. } if *dictionary == strings(&["", "zug", "Äpfel", "billing", "a"]))
+    );
+    let bytes: &[u8] = &bytes;
+    for range in [0..7, 2..4, 5..6] {
+        let ranges = [range];
+        let part = decode_rows(&bytes, 7, &ranges, "test").expect("decodes");
+        assert_eq!(part, cut_column(&whole, &ranges));
+    }
+}
+
 fn strings(texts: &[&str]) -> Strings {
     let mut strings = Strings::default();
     texts.iter().for_each(|text| strings.push(text));
@@ -102,7 +124,42 @@ fn columns_that_break_their_rules_are_refused() {
     }
 }
 
-fn columns() -> impl Strategy<Value = Column> {
+/// Ascending ranges of `0..n` between pairs of `cuts`.
+pub(super) fn ranges(n: usize, cuts: &[prop::sample::Index]) -> Vec<Range<usize>> {
+    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(n + 1)).collect();
+    ends.sort_unstable();
+    ends.as_chunks::<2>().0.iter().map(|[start, end]| *start..*end).collect()
+}
+
+/// The values in ranges.
+pub(super) fn cut<T: Copy>(values: &[T], ranges: &[Range<usize>]) -> Vec<T> {
+    ranges.iter().flat_map(|range| values.get(range.clone()).expect("is there").to_vec()).collect()
+}
+
+/// The rows in ranges, with the entries that occur in them.
+pub(super) fn cut_column(column: &Column, ranges: &[Range<usize>]) -> Column {
+    let marks = |valid: &Option<Vec<bool>>| {
+        let valid = cut(valid.as_deref()?, ranges);
+        valid.contains(&false).then_some(valid)
+    };
+    match column {
+        Column::Symbol { codes, dictionary } => {
+            let mut codes = cut(codes, ranges);
+            let kept = compact(&mut codes);
+            Column::Symbol { codes, dictionary: kept.iter().map(|&entry| dictionary[entry]).collect() }
+        }
+        Column::Str { codes, dictionary } => {
+            let mut codes = cut(codes, ranges);
+            let texts: Vec<&str> =
+                compact(&mut codes).into_iter().map(|entry| dictionary.get(entry)).collect();
+            Column::Str { codes, dictionary: strings(&texts) }
+        }
+        Column::Int { values, valid } => Column::Int { values: cut(values, ranges), valid: marks(valid) },
+        Column::Float { values, valid } => Column::Float { values: cut(values, ranges), valid: marks(valid) },
+    }
+}
+
+pub(super) fn any_column() -> impl Strategy<Value = Column> {
     let rows = prop_oneof![0..4_usize, 126..131_usize, 0..300_usize];
     let ints = prop_oneof![4 => -9..9_i64, 1 => any::<i64>()];
     let floats = prop_oneof![4 => (-99..99_i32).prop_map(|k| f64::from(k) / 100.0), 1 => any::<f64>()];
@@ -135,13 +192,13 @@ fn columns() -> impl Strategy<Value = Column> {
 
 proptest! {
     #[test]
-    fn any_column_comes_back(column in columns()) {
+    fn any_column_comes_back(column in any_column()) {
         check(&column, usize::MAX);
     }
 
     #[test]
     fn damage_is_an_error_or_a_sound_column(
-        column in columns(),
+        column in any_column(),
         flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 0..4),
         cut in proptest::option::of(any::<prop::sample::Index>()),
         rows in prop_oneof![3 => Just(None), 1 => (0..1_000_usize).prop_map(Some)],

@@ -6,9 +6,12 @@
 //!                     `step`, the largest unit that all are whole multiples of
 //! ```
 
+use std::ops::Range;
+
 use super::ints;
 use super::packed::{Wide, pack_wide, unpack_wide};
 use super::reader::{Reader, put_varint};
+use super::seek::{Seeker, WideStream};
 use crate::error::{Error, Result};
 
 /// Appends `times` to `out`. Customer `i`'s are `times[offsets[i]..offsets[i + 1]]`,
@@ -94,6 +97,69 @@ pub fn decode(reader: &mut Reader<'_>, offsets: &[u32]) -> Result<Vec<i64>> {
     }
     if !ascending || times.len() != rows {
         return Err(reader.damaged("times out of order"));
+    }
+    Ok(times)
+}
+
+/// Some customers that follow one another.
+#[derive(Clone, Debug)]
+pub struct Journeys<'a> {
+    /// The place of the first among the customers of the block.
+    pub place: usize,
+    /// Where the interactions of each begin, and where the last one's end.
+    pub offsets: &'a [u32],
+}
+
+/// As [`decode`], of some of the `customers` and `rows` alone.
+///
+/// # Errors
+/// As [`decode`], for what is looked at.
+pub fn decode_rows(
+    seeker: &mut Seeker<'_>,
+    customers: usize,
+    rows: usize,
+    journeys: &[Journeys<'_>],
+) -> Result<Vec<i64>> {
+    let Some(gap_count) = rows.checked_sub(customers) else {
+        return Err(seeker.damaged("more customers than interactions"));
+    };
+    let places: Vec<Range<usize>> =
+        journeys.iter().map(|some| some.place..some.place + some.offsets.len().saturating_sub(1)).collect();
+    let firsts = ints::decode_rows(seeker, customers, &places)?;
+    let step = seeker.varint()? as i64;
+    // A customer's first interaction has no gap before it.
+    let gap_range = |(some, places): (&Journeys<'_>, &Range<usize>)| {
+        let (&start, &end) = (some.offsets.first()?, some.offsets.last()?);
+        let (start, end) =
+            ((start as usize).checked_sub(places.start)?, (end as usize).checked_sub(places.end)?);
+        (start <= end).then_some(start..end)
+    };
+    let ranges: Option<Vec<Range<usize>>> = journeys.iter().zip(&places).map(gap_range).collect();
+    let disorder = |seeker: &Seeker<'_>| seeker.damaged("offsets out of order");
+    let ranges = ranges.ok_or_else(|| disorder(seeker))?;
+    let gaps = WideStream::place(seeker, gap_count)?.read(&ranges)?;
+    let mut times = Vec::with_capacity(gaps.len() + firsts.len());
+    let (mut gaps, mut firsts, mut ascending) = (gaps.as_slice(), firsts.into_iter(), true);
+    for some in journeys {
+        for (&start, &end) in some.offsets.iter().zip(some.offsets.iter().skip(1)) {
+            let len = end.checked_sub(start).and_then(|len| len.checked_sub(1));
+            let split = len.and_then(|len| gaps.split_at_checked(len as usize));
+            let (Some((journey, rest)), Some(first)) = (split, firsts.next()) else {
+                return Err(disorder(seeker));
+            };
+            gaps = rest;
+            let mut time = first;
+            times.push(time);
+            times.extend(journey.iter().map(|&gap| {
+                let next = time.wrapping_add((gap as i64).wrapping_mul(step));
+                ascending &= next >= time;
+                time = next;
+                next
+            }));
+        }
+    }
+    if !ascending {
+        return Err(seeker.damaged("times out of order"));
     }
     Ok(times)
 }

@@ -188,15 +188,17 @@ fn a_store_of_an_earlier_format_is_made_anew() {
     setting.set(START + DAY);
     db.append((20..30).map(interaction)).expect("appends");
     db.close().expect("closes");
-    {
-        let store = setting.disk.open_graph("graph-1").expect("opens");
-        let mut manifest = store.get(crate::manifest::KEY).expect("reads").expect("is there");
-        manifest[0] = 1;
-        store.apply(vec![(crate::manifest::KEY.to_vec(), Some(manifest))]).expect("writes");
-        store.flush().expect("flushes");
+    for (graph, format) in [("graph-1", 1), ("graph-2", 2)] {
+        {
+            let store = setting.disk.open_graph(graph).expect("opens");
+            let mut manifest = store.get(crate::manifest::KEY).expect("reads").expect("is there");
+            manifest[0] = format;
+            store.apply(vec![(crate::manifest::KEY.to_vec(), Some(manifest))]).expect("writes");
+            store.flush().expect("flushes");
+        }
+        let db = setting.open();
+        assert_eq!(seen(&db.snapshot().as_of(START).expect("reads")).0, (0..20).collect::<Vec<_>>());
+        assert_eq!(seen(&db.snapshot()).0, (0..30).collect::<Vec<_>>());
     }
-    let db = setting.open();
-    assert_eq!(seen(&db.snapshot().as_of(START).expect("reads")).0, (0..20).collect::<Vec<_>>());
-    assert_eq!(seen(&db.snapshot()).0, (0..30).collect::<Vec<_>>());
-    assert!(setting.disk.list("").expect("lists").contains(&"graph-2".to_owned()));
+    assert!(setting.disk.list("").expect("lists").contains(&"graph-3".to_owned()));
 }

@@ -1,11 +1,12 @@
 //! Blocks cut by customers, and put end to end again.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use super::check;
 use super::gather::chain_columns;
 use crate::block::Block;
 use crate::column::Column;
+use crate::columns::compact;
 use crate::error::{Error, Result};
 use crate::model::CustomerOrdinal;
 use crate::schema::AttrId;
@@ -19,30 +20,48 @@ pub fn select_customers(block: &Block, range: RangeInclusive<CustomerOrdinal>) -
     if first == 0 && end == block.customers.len() {
         return block.clone();
     }
-    let offsets = block.offsets.get(first..=end).unwrap_or(&[0]);
-    let (start, stop) = match (offsets.first(), offsets.last()) {
-        (Some(&start), Some(&stop)) => (start as usize, stop as usize),
-        _ => (0, 0),
-    };
-    Block {
-        customers: block.customers.get(first..end).unwrap_or_default().to_vec(),
-        offsets: offsets.iter().map(|&offset| offset - start as u32).collect(),
-        times: block.times.get(start..stop).unwrap_or_default().to_vec(),
-        columns: block.columns.iter().map(|(attr, column)| (*attr, slice(column, start, stop))).collect(),
-    }
+    select_places(block, std::slice::from_ref(&(first..end)), &block.columns)
 }
 
-fn slice(column: &Column, start: usize, stop: usize) -> Column {
-    fn part<T: Copy>(values: &[T], start: usize, stop: usize) -> Vec<T> {
-        values.get(start..stop).unwrap_or_default().to_vec()
+/// The customers of `block` at `places`, which ascend, with some of its columns. Dictionaries keep
+/// only the entries that still occur, in their order.
+pub fn select_places<'a>(
+    block: &'a Block,
+    places: &[Range<usize>],
+    columns: impl IntoIterator<Item = &'a (AttrId, Column)>,
+) -> Block {
+    let mut selected = Block { offsets: vec![0], ..Block::default() };
+    let mut rows = Vec::with_capacity(places.len());
+    for range in places.iter().filter(|range| !range.is_empty()) {
+        let Some(offsets) = block.offsets.get(range.start..=range.end) else { continue };
+        let (Some(&start), Some(&stop)) = (offsets.first(), offsets.last()) else { continue };
+        let base = selected.times.len() as u32;
+        selected.offsets.extend(offsets.iter().skip(1).map(|&offset| offset - start + base));
+        selected.customers.extend_from_slice(block.customers.get(range.clone()).unwrap_or_default());
+        let own = start as usize..stop as usize;
+        selected.times.extend_from_slice(block.times.get(own.clone()).unwrap_or_default());
+        rows.push(own);
+    }
+    selected.columns = columns.into_iter().map(|(attr, column)| (*attr, slice(column, &rows))).collect();
+    selected
+}
+
+/// The rows of a column in `ranges`, with the entries that still occur.
+fn slice(column: &Column, ranges: &[Range<usize>]) -> Column {
+    fn part<T: Copy>(values: &[T], ranges: &[Range<usize>]) -> Vec<T> {
+        let mut out = Vec::with_capacity(ranges.iter().map(Range::len).sum());
+        for range in ranges {
+            out.extend_from_slice(values.get(range.clone()).unwrap_or_default());
+        }
+        out
     }
     let valid = |valid: &Option<Vec<bool>>| {
-        let valid = part(valid.as_deref()?, start, stop);
+        let valid = part(valid.as_deref()?, ranges);
         valid.contains(&false).then_some(valid)
     };
     match column {
         Column::Symbol { codes, dictionary } => {
-            let mut codes = part(codes, start, stop);
+            let mut codes = part(codes, ranges);
             let dictionary = occurring(&mut codes, dictionary.len())
                 .into_iter()
                 .filter_map(|entry| dictionary.get(entry).copied())
@@ -50,7 +69,7 @@ fn slice(column: &Column, start: usize, stop: usize) -> Column {
             Column::Symbol { codes, dictionary }
         }
         Column::Str { codes, dictionary } => {
-            let mut codes = part(codes, start, stop);
+            let mut codes = part(codes, ranges);
             let mut strings = Strings::default();
             occurring(&mut codes, dictionary.len())
                 .into_iter()
@@ -58,16 +77,22 @@ fn slice(column: &Column, start: usize, stop: usize) -> Column {
             Column::Str { codes, dictionary: strings }
         }
         Column::Int { values, valid: marks } => {
-            Column::Int { values: part(values, start, stop), valid: valid(marks) }
+            Column::Int { values: part(values, ranges), valid: valid(marks) }
         }
         Column::Float { values, valid: marks } => {
-            Column::Float { values: part(values, start, stop), valid: valid(marks) }
+            Column::Float { values: part(values, ranges), valid: valid(marks) }
         }
     }
 }
 
+/// A dictionary of so many times as many entries as there are rows is not gone over.
+const MANY_ENTRIES: usize = 16;
+
 /// The entries that occur, in ascending order, and the codes renumbered for them.
 fn occurring(codes: &mut [u32], entries: usize) -> Vec<usize> {
+    if entries > codes.len().saturating_mul(MANY_ENTRIES) {
+        return compact(codes);
+    }
     let mut renumbered = vec![0_u32; entries + 1];
     for &code in codes.iter() {
         if let Some(mark) = renumbered.get_mut(code as usize) {

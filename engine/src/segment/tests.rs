@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::merge::select_places;
 use crate::strings::Strings;
 
 /// A block whose dictionaries are in the order that a segment keeps.
@@ -116,27 +117,27 @@ fn broken_blocks_are_refused() {
 fn a_later_format_is_told_apart_from_damage() {
     let mut header = encode(&block(&[], 0)).expect("encodes").header;
     header.truncate(header.len() - 8);
-    header[4] = 2;
+    header[4] += 1;
     let checksum = xxh3_64(&header);
     header.extend(checksum.to_le_bytes());
     assert!(matches!(SegmentHeader::decode(&header), Err(Error::NotAStore(_))));
 }
 
-/// What format 1 wrote, for ever readable: header, then body.
-const FORMAT_1: [&str; 2] = [
+/// What format 2 writes, for ever readable: header, then body.
+const FORMAT_2: [&str; 2] = [
     "\
-     544c5347010006000700000002000000070000000a00000000000000000000007b68e5cf8b010000030000000300\
-     0000110000000100000b0000000400001d0000000500010c00000084fcffffffffffff2f01000000000000090002\
+     544c5347020006000700000002000000070000000a00000000000000000000007b68e5cf8b010000030000000300\
+     0000110000000100000b0000000400001f0000000500010c00000084fcffffffffffff2f01000000000000090002\
      150000000000000000a031400000000000367e40feff01040000000c000000000000000c00000000000000ffff01\
-     0800000000000000000000000600000000000000bad32bf3e1971d3f",
+     0800000000000000000000000600000000000000fbb12d61525ae757",
     "\
-     01020201030c0100fbd095ffbc31000102e0d40300010f00050703100d0103d1d810010511007a7567c384706665\
-     6c62696c6c696e676103981f0103d1d8100203016102de04000bab4c2503000301b293027d000c72e8e8395c2500\
-     c061c70302000018020002000002aa0a",
+     01020201030c0100fbd095ffbc31000102e0d40300010f00050703100d0103d1d81004050105150003981f7a7567\
+     c3847066656c62696c6c696e67610103d1d8100203016102de04000bab4c2503000301b293027d000c72e8e8395c\
+     2500c061c70302000018020002000002aa0a",
 ];
 
 #[test]
-fn reads_what_format_1_wrote() {
+fn reads_what_format_2_wrote() {
     let bytes = |hex: &str| -> Vec<u8> {
         let digits: Vec<u8> =
             hex.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
@@ -148,12 +149,85 @@ fn reads_what_format_1_wrote() {
     );
     let segment = encode(&block).expect("encodes");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!([hex(&segment.header), hex(&segment.body)], FORMAT_1);
-    let header = SegmentHeader::decode(&bytes(FORMAT_1[0])).expect("has a header");
-    assert_eq!(header.decode_block(&bytes(FORMAT_1[1]), &attrs(&block)).expect("decodes"), block);
+    assert_eq!([hex(&segment.header), hex(&segment.body)], FORMAT_2);
+    let header = SegmentHeader::decode(&bytes(FORMAT_2[0])).expect("has a header");
+    assert_eq!(header.decode_block(&bytes(FORMAT_2[1]), &attrs(&block)).expect("decodes"), block);
+}
+
+/// Reads chosen customers by place.
+fn excerpt(segment: &EncodedSegment, chosen: &Chosen<'_>, wanted: &[AttrId]) -> Result<Block> {
+    let header = SegmentHeader::decode(&segment.header)?;
+    let part = |part| {
+        let range = header.range(part).unwrap_or_default();
+        segment.body.get(range.start as usize..range.end as usize).unwrap_or_default()
+    };
+    let found = header.find(&part(Part::Customers), &part(Part::Offsets), chosen)?;
+    let mut block = header.decode_excerpt(&part(Part::Times), &found)?;
+    for entry in header.columns().iter().filter(|entry| wanted.contains(&entry.attr)) {
+        let column = header.decode_column_excerpt(entry.attr, &part(Part::Attr(entry.attr)), &found)?;
+        block.columns.push((entry.attr, column));
+    }
+    Ok(block)
+}
+
+/// Some of a block's customers and some others.
+fn some(block: &Block, picks: &[(prop::sample::Index, u32)]) -> Vec<u32> {
+    let mut some: Vec<u32> = picks
+        .iter()
+        .filter_map(|(place, off)| {
+            let customer = block.customers.get(place.index(block.customers.len().max(1)))?;
+            customer.checked_add(off.saturating_sub(2))
+        })
+        .collect();
+    some.sort_unstable();
+    some.dedup();
+    some
 }
 
 proptest! {
+    #[test]
+    fn any_customers_are_as_if_all_were_decoded(
+        journeys in journeys(),
+        seed in any::<u32>(),
+        picks in proptest::collection::vec((any::<prop::sample::Index>(), 0..4_u32), 0..8),
+    ) {
+        let block = block(&journeys, seed);
+        let segment = encode(&block).expect("encodes");
+        let some = some(&block, &picks);
+        let these = Chosen::These(&some);
+        let expected = select_places(&block, &these.places(&block.customers), &block.columns);
+        let customers: Vec<u32> =
+            some.iter().copied().filter(|customer| block.customers.contains(customer)).collect();
+        prop_assert_eq!(&expected.customers, &customers);
+        prop_assert_eq!(excerpt(&segment, &these, &attrs(&block)).expect("decodes"), expected);
+        if let (Some(&first), Some(&last)) = (some.first(), some.last()) {
+            let expected = select_places(&block, &Chosen::Span(first..=last).places(&block.customers), &block.columns);
+            let found = excerpt(&segment, &Chosen::Span(first..=last), &attrs(&block)).expect("decodes");
+            prop_assert_eq!(&found, &expected);
+            prop_assert_eq!(found, crate::merge::select_customers(&block, first..=last));
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_or_a_sound_excerpt(
+        journeys in journeys(),
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 0..4),
+        picks in proptest::collection::vec((any::<prop::sample::Index>(), 0..4_u32), 0..8),
+    ) {
+        let block = block(&journeys, 5);
+        let mut segment = encode(&block).expect("encodes");
+        for (place, bit) in &flips {
+            let place = place.index(segment.body.len());
+            segment.body[place] ^= 1 << bit;
+        }
+        let some = some(&block, &picks);
+        if let Ok(back) = excerpt(&segment, &Chosen::These(&some), &attrs(&block)) {
+            assert!(back.customers.is_sorted_by(|a, b| a < b));
+            assert!(back.offsets.is_sorted_by(|a, b| a < b));
+            assert!(back.columns.iter().all(|(_, column)| column.len() == back.rows()));
+        }
+    }
+
     #[test]
     fn any_block_comes_back(journeys in journeys(), seed in any::<u32>()) {
         check(&block(&journeys, seed));
