@@ -13,7 +13,7 @@ pub struct Block {
     /// `customers.len() + 1` places: customer `i`'s interactions are rows
     /// `offsets[i]..offsets[i + 1]`.
     pub offsets: Vec<u32>,
-    /// The time of each interaction.
+    /// The time of each interaction; empty where it was not asked for.
     pub times: Vec<Millis>,
     /// The columns asked for, in ascending order of attribute. One that is
     /// missing is NULL throughout.
@@ -23,7 +23,7 @@ pub struct Block {
 impl Block {
     /// How many interactions.
     pub fn rows(&self) -> usize {
-        self.times.len()
+        self.offsets.last().map_or(0, |&end| end as usize)
     }
 
     /// Bytes of text in its dictionaries.

@@ -145,6 +145,12 @@ impl Chunks {
         Ok(bytes.into_owned())
     }
 
+    /// A part of a blob.
+    pub(crate) fn blob_range(&self, blob: &Blob, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        self.view(blob).get(place(range.start)..place(range.end)).map(Cow::into_owned)
+    }
+
     /// The value of a named key, unverified.
     pub(crate) fn named(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.store.get(key)

@@ -198,13 +198,23 @@ impl Snapshot {
         self.read_span(unit.first..=unit.last, wanted)
     }
 
+    /// As [`Snapshot::read`], for who needs no times: [`Block::times`] may be empty.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn read_untimed(&self, unit: usize, wanted: &[AttrId]) -> Result<Block> {
+        let unit = *self.unit(unit)?;
+        let chosen = Chosen::Span(unit.first..=unit.last);
+        self.read_chosen(unit.first / RANGE_CUSTOMERS, &chosen, wanted, false).map(|(block, _)| block)
+    }
+
     /// As [`Snapshot::read`], for any customers of one range of 65,536.
     ///
     /// # Errors
     /// As [`Snapshot::read`].
     pub fn read_span(&self, span: RangeInclusive<CustomerOrdinal>, wanted: &[AttrId]) -> Result<Block> {
         let range = *span.start() / RANGE_CUSTOMERS;
-        self.read_chosen(range, &Chosen::Span(span), wanted).map(|(block, _)| block)
+        self.read_chosen(range, &Chosen::Span(span), wanted, true).map(|(block, _)| block)
     }
 
     /// As [`Snapshot::read`], of some customers alone, of whom those of other units are left out. Of
@@ -221,10 +231,16 @@ impl Snapshot {
     ) -> Result<(Block, u64)> {
         let unit = *self.unit(unit)?;
         let these: Vec<CustomerOrdinal> = customers.range(unit.first..=unit.last).collect();
-        self.read_chosen(unit.first / RANGE_CUSTOMERS, &Chosen::These(&these), wanted)
+        self.read_chosen(unit.first / RANGE_CUSTOMERS, &Chosen::These(&these), wanted, true)
     }
 
-    fn read_chosen(&self, number: u32, chosen: &Chosen<'_>, wanted: &[AttrId]) -> Result<(Block, u64)> {
+    fn read_chosen(
+        &self,
+        number: u32,
+        chosen: &Chosen<'_>,
+        wanted: &[AttrId],
+        timed: bool,
+    ) -> Result<(Block, u64)> {
         let mut wanted = wanted.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
@@ -242,7 +258,9 @@ impl Snapshot {
             self.tail.iter().filter(|block| !chosen.places(&block.customers).is_empty()).collect();
         let alone = sealed + tail.len() <= 1;
         let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
-        let (parts, mut bytes) = self.parts(range, &tail, chosen, Wanted::These(&ordered))?;
+        // Merging goes by time.
+        let columns = if timed || !alone { Wanted::These(&ordered) } else { Wanted::Untimed(&ordered) };
+        let (parts, mut bytes) = self.parts(range, &tail, chosen, columns)?;
         let mut block = match parts.len() {
             0 => return Ok((Block { offsets: vec![0], ..Block::default() }, bytes)),
             1 => parts.into_iter().next().unwrap_or_default(),
@@ -262,17 +280,18 @@ impl Snapshot {
         Ok((block, bytes))
     }
 
-    /// The stored bytes that [`Snapshot::read`] decodes for a unit and these columns; what is
+    /// The stored bytes that [`Snapshot::read`], or where not `timed`
+    /// [`Snapshot::read_untimed`], decodes for a unit and these columns; what is
     /// still in memory counts for none.
     ///
     /// # Errors
     /// As [`Snapshot::read`].
-    pub fn stored_bytes(&self, unit: usize, wanted: &[AttrId]) -> Result<u64> {
+    pub fn stored_bytes(&self, unit: usize, wanted: &[AttrId], timed: bool) -> Result<u64> {
         let unit = *self.unit(unit)?;
         let Some(range) = self.version.manifest.ranges.get((unit.first / RANGE_CUSTOMERS) as usize) else {
             return Ok(0);
         };
-        stored_bytes(&self.version.chunks, range, &(unit.first..=unit.last), wanted)
+        stored_bytes(&self.version.chunks, range, &(unit.first..=unit.last), wanted, timed)
     }
 
     fn parts(

@@ -20,13 +20,15 @@ pub(crate) enum Wanted<'a> {
     All,
     /// These, ascending.
     These(&'a [AttrId]),
+    /// These, ascending, and of whole segments no times.
+    Untimed(&'a [AttrId]),
 }
 
 impl Wanted<'_> {
     pub(crate) fn takes(&self, attr: AttrId) -> bool {
         match self {
             Self::All => true,
-            Self::These(attrs) => attrs.binary_search(&attr).is_ok(),
+            Self::These(attrs) | Self::Untimed(attrs) => attrs.binary_search(&attr).is_ok(),
         }
     }
 }
@@ -56,7 +58,10 @@ fn read_whole(chunks: &Chunks, names: &Names, meta: &SegmentMeta, wanted: Wanted
     let view = chunks.view(&meta.body);
     let part = |part: Part| view.get(place(&header, part).unwrap_or_default());
     let (customers, offsets) = header.decode_journeys(&part(Part::Customers)?, &part(Part::Offsets)?)?;
-    let times = header.decode_times(&part(Part::Times)?, &offsets)?;
+    let times = match wanted {
+        Wanted::Untimed(_) => Vec::new(),
+        _ => header.decode_times(&part(Part::Times)?, &offsets)?,
+    };
     let mut columns = Vec::new();
     for entry in header.columns().iter().filter(|entry| wanted.takes(entry.attr)) {
         let column = header.decode_column(entry.attr, &part(Part::Attr(entry.attr))?)?;
@@ -97,6 +102,7 @@ pub(crate) fn stored_bytes(
     range: &Range,
     span: &RangeInclusive<CustomerOrdinal>,
     wanted: &[AttrId],
+    timed: bool,
 ) -> Result<u64> {
     let mut bytes = 0;
     for meta in range.all().flat_map(|run| &run.segments) {
@@ -105,7 +111,8 @@ pub(crate) fn stored_bytes(
         }
         let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
         let columns = wanted.iter().map(|&attr| Part::Attr(attr));
-        for part in [Part::Customers, Part::Offsets, Part::Times].into_iter().chain(columns) {
+        let times = timed.then_some(Part::Times);
+        for part in [Part::Customers, Part::Offsets].into_iter().chain(times).chain(columns) {
             bytes += header.range(part).map_or(0, |range| range.end - range.start);
         }
     }

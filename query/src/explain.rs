@@ -196,7 +196,8 @@ fn steps(phase: &Phase, choice: &Choice, snapshot: &Snapshot, text: &str) -> Vec
         lines.push((Line { step: step.to_owned(), detail, estimated }, place));
     };
     line("read", reading(choice, snapshot), choice.estimated, Place::Read);
-    line("columns", columns(&phase.reads(), snapshot), None, Place::Aside);
+    let timed = choice.wanted.is_some() || choice.given || phase.reads_times(phase.wanted(&phase.needed()));
+    line("columns", columns(&phase.reads(), timed, snapshot), None, Place::Aside);
     for (place, stage) in phase.stages.iter().enumerate() {
         let (step, detail) = stage_in_words(stage, text);
         line(step, detail, None, Place::Stage(place));
@@ -250,11 +251,12 @@ fn reading(choice: &Choice, snapshot: &Snapshot) -> String {
     format!("{way}; {units}")
 }
 
-fn columns(reads: &[AttrId], snapshot: &Snapshot) -> String {
+fn columns(reads: &[AttrId], timed: bool, snapshot: &Snapshot) -> String {
     let attributes = reads.iter().filter_map(|&attr| snapshot.schema().get(attr));
     let names: Vec<&str> = attributes.map(|attribute| attribute.name.as_str()).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    format!("time; attributes: {names}")
+    let time = if timed { "time; " } else { "" };
+    format!("{time}attributes: {names}")
 }
 
 /// A stage: its name, and what it does.

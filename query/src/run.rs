@@ -260,6 +260,7 @@ impl Run<'_> {
         let reads = phase.reads();
         let needed = phase.needed();
         let look = phase.wanted(&needed);
+        let timed = !matches!(base, Base::All) || wanted.is_some() || phase.reads_times(look);
         let threads = self
             .options
             .threads
@@ -269,9 +270,16 @@ impl Run<'_> {
             let mut passed = Passed::default();
             let mut cost = measured.then(|| PhaseCost::new(phase));
             let began = measured.then(Instant::now);
-            let (flow, read) = flow_of(snapshot, unit, &reads, wanted, base)?;
+            let (flow, read) = match timed {
+                true => flow_of(snapshot, unit, &reads, wanted, base)?,
+                false => {
+                    let block = snapshot.read_untimed(unit, &reads)?;
+                    let read = block.rows();
+                    (Flow::new(block), read)
+                }
+            };
             if let (Some(cost), Some(began)) = (&mut cost, began) {
-                let bytes = Some(snapshot.stored_bytes(unit, &reads)?);
+                let bytes = Some(snapshot.stored_bytes(unit, &reads, timed)?);
                 let (customers, interactions) = (Some(flow.shown().0), Some(read as u64));
                 cost.read = Cost { customers, rows: None, interactions, bytes, time: began.elapsed() };
             }

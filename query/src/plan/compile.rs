@@ -492,6 +492,11 @@ impl Phase {
         }
     }
 
+    /// Whether it needs the times of interactions, where they flow whole.
+    pub(crate) fn reads_times(&self, wanted: Wanted<'_>) -> bool {
+        !self.stages.is_empty() || self.operator.reads_times(wanted)
+    }
+
     /// The customers behind its rows, where the index alone answers it: they
     /// flow whole, are known exactly without reading, and nothing else is asked
     /// for. `own` are those that the phase begins with, where they are not

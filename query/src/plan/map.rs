@@ -198,6 +198,20 @@ impl MapOperator {
         })
     }
 
+    /// What of the cells somebody looks at.
+    fn measures(&self, wanted: Wanted<'_>) -> Measures {
+        let any = |measures: std::ops::RangeInclusive<usize>| {
+            measures.into_iter().any(|measure| wanted.column(self.keys.len() + measure))
+        };
+        Measures {
+            customers: wanted.sets || any(CUSTOMERS..=CUSTOMERS) || any(8..=9),
+            sentiment: any(2..=3),
+            score: any(4..=5),
+            resolved: any(6..=7),
+            times: any(10..=11),
+        }
+    }
+
     /// The cells of a unit. An interaction without a value counts under NULL.
     fn cells(&self, flow: &Flow, measures: Measures, env: &Env) -> MapCells {
         let block = flow.block();
@@ -368,17 +382,12 @@ impl Operator for MapOperator {
         reads
     }
 
+    fn reads_times(&self, wanted: Wanted<'_>) -> bool {
+        self.measures(wanted).times
+    }
+
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        let any = |measures: std::ops::RangeInclusive<usize>| {
-            measures.into_iter().any(|measure| wanted.column(self.keys.len() + measure))
-        };
-        let measures = Measures {
-            customers: wanted.sets || any(CUSTOMERS..=CUSTOMERS) || any(8..=9),
-            sentiment: any(2..=3),
-            score: any(4..=5),
-            resolved: any(6..=7),
-            times: any(10..=11),
-        };
+        let measures = self.measures(wanted);
         Box::new(MapWorker { operator: self, measures })
     }
 

@@ -26,6 +26,11 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
     /// The attributes read for the needed columns.
     fn reads(&self, needed: &[bool]) -> Vec<AttrId>;
 
+    /// Whether the times of interactions are read for what is wanted of its rows.
+    fn reads_times(&self, _wanted: Wanted<'_>) -> bool {
+        true
+    }
+
     /// At least the customers who can have a row; `None` for all.
     ///
     /// # Errors

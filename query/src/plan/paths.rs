@@ -235,11 +235,14 @@ impl Operator for PathsOperator {
         self.plan.candidates(snapshot)
     }
 
+    /// Where an expression is asked of rows it may be of their times.
+    fn reads_times(&self, wanted: Wanted<'_>) -> bool {
+        let by_value = self.plan.is_any() || self.plan.is_by_value();
+        Looked::of(wanted).gaps || !by_value
+    }
+
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        let looked = Looked {
-            gaps: wanted.column(MEDIANS) || wanted.column(P95S),
-            customers: wanted.column(CUSTOMERS) || wanted.sets,
-        };
+        let looked = Looked::of(wanted);
         Box::new(PathsWorker { operator: self, looked, kept: PathTable::default() })
     }
 
@@ -283,6 +286,15 @@ impl Operator for PathsOperator {
 struct Looked {
     gaps: bool,
     customers: bool,
+}
+
+impl Looked {
+    fn of(wanted: Wanted<'_>) -> Self {
+        Self {
+            gaps: wanted.column(MEDIANS) || wanted.column(P95S),
+            customers: wanted.column(CUSTOMERS) || wanted.sets,
+        }
+    }
 }
 
 struct PathsWorker<'a> {

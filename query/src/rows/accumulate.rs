@@ -3,6 +3,7 @@
 use roaring::{RoaringBitmap, RoaringTreemap};
 
 use super::arithmetic::rounded;
+use super::ascending::AscendingCustomers;
 use super::cell::order;
 use super::cell_table::{CellTable, cell_bytes};
 use super::env::Env;
@@ -40,6 +41,9 @@ pub(super) struct Aggregated {
     /// The type of its result.
     pub(super) ty: RowType,
     pub(super) span: Span,
+    /// Whether it counts distinct customers of rows that come customer by
+    /// customer, each in one unit of work alone.
+    pub(super) ascending: bool,
 }
 
 /// What has been taken in, a group a place.
@@ -47,6 +51,8 @@ pub(super) struct Aggregated {
 pub(super) enum State {
     Counts(Vec<u64>),
     Customers(Vec<RoaringBitmap>),
+    /// As `Customers`, where they ascend.
+    Ascending(AscendingCustomers),
     /// Tuples of (group, values).
     Distinct(CellTable, Vec<u64>),
     /// As `Distinct` for two columns of customers or symbols. The symbol is the
@@ -126,6 +132,9 @@ impl State {
         let customer = matches!(aggregated.args.as_slice(), [arg] if arg.ty == RowType::Customer);
         match aggregated.function {
             Function::Rows | Function::Count => Self::Counts(Vec::new()),
+            Function::Distinct if customer && aggregated.ascending => {
+                Self::Ascending(AscendingCustomers::default())
+            }
             Function::Distinct if customer => Self::Customers(Vec::new()),
             Function::Distinct if are_numbers(&aggregated.args) => Self::Pairs(Vec::new()),
             Function::Distinct => Self::Distinct(CellTable::new(aggregated.args.len() + 1), Vec::new()),
@@ -146,6 +155,7 @@ impl State {
         match self {
             Self::Counts(states) | Self::Distinct(_, states) => states.resize(groups, 0),
             Self::Customers(states) => states.resize_with(groups, RoaringBitmap::new),
+            Self::Ascending(counted) => counted.grow(groups),
             Self::Pairs(states) => states.resize_with(groups, RoaringTreemap::new),
             Self::Whole(states) => states.resize(groups, (0, 0)),
             Self::Floats(states) => states.resize_with(groups, Default::default),
@@ -175,6 +185,11 @@ impl State {
             Self::Counts(counts) => each(arg, batch, groups, env, |group, _| {
                 if let Some(count) = counts.get_mut(group) {
                     *count += 1;
+                }
+            }),
+            Self::Ascending(counted) => each(arg, batch, groups, env, |group, cell| {
+                if let Cell::Customer(customer) = cell {
+                    counted.add(group as u32, *customer);
                 }
             }),
             Self::Customers(sets) => {
@@ -311,6 +326,7 @@ impl State {
                     }
                 }
             }
+            (Self::Ascending(into), Self::Ascending(from)) => into.merge(&from, map),
             (Self::Pairs(into), Self::Pairs(from)) => {
                 zip(into, from, map, |a, b| if a.is_empty() { *a = b } else { *a |= b });
             }
@@ -368,6 +384,11 @@ impl State {
     }
 
     /// The customers counted in each group, where they are what is counted.
+    /// Whether customers that were counted are in several groups, where that is known.
+    pub(super) fn overlaps(&self) -> bool {
+        matches!(self, Self::Ascending(counted) if counted.overlaps())
+    }
+
     pub(super) fn customers(&self) -> Option<&[RoaringBitmap]> {
         match self {
             Self::Customers(sets) => Some(sets),
@@ -400,6 +421,7 @@ impl State {
             Self::Counts(counts) | Self::Distinct(_, counts) => Cell::Int(*counts.get(group)? as i64),
             Self::Pairs(sets) => Cell::Int(sets.get(group)?.len() as i64),
             Self::Customers(sets) => Cell::Int(sets.get(group)?.len() as i64),
+            Self::Ascending(counted) => Cell::Int(counted.count(group)? as i64),
             Self::Whole(sums) => {
                 let &(sum, count) = sums.get(group)?;
                 match what.function {

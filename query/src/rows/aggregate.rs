@@ -148,6 +148,18 @@ impl Aggregate {
         Some((Self { keys, aggregates: found, outputs, with_sets }, schema, output_attrs))
     }
 
+    /// Its input is the rows of an operator over journeys as they come, so
+    /// that those of the column `customer` ascend.
+    pub(super) fn takes_ascending(&mut self, customer: Option<usize>) {
+        for aggregated in &mut self.aggregates {
+            let arg = match &aggregated.args[..] {
+                [arg] => arg.slot(),
+                _ => None,
+            };
+            aggregated.ascending = arg.is_some() && arg == customer;
+        }
+    }
+
     /// The columns it reads.
     pub(super) fn slots(&self) -> Vec<usize> {
         let args = self.aggregates.iter().flat_map(|aggregated| &aggregated.args);
@@ -257,6 +269,9 @@ impl Aggregate {
         groups.states.iter_mut().for_each(|state| state.seal(env));
         if let Some(counted) = groups.states.iter().find_map(State::customers) {
             env.note_overlap(counted);
+        }
+        if groups.states.iter().any(State::overlaps) {
+            env.note_overlapping();
         }
         let texts = Texts::default();
         let resolved: Vec<Vec<Cell>> = (0..groups.table.len())
@@ -399,7 +414,7 @@ fn aggregated(
             _ => return compiler.fail(usage("`count(*)`, `count(x)` or `count(DISTINCT x, y)`")),
         };
         let args = args.iter().map(|arg| compiler.expr(arg)).collect::<Option<_>>()?;
-        return Some(Aggregated { function, args, ty: RowType::Int, span });
+        return Some(Aggregated { function, args, ty: RowType::Int, span, ascending: false });
     }
     if star || distinct {
         return compiler.fail(usage(&format!("`{lower}(x)`; only count takes `*` or DISTINCT")));
@@ -424,7 +439,8 @@ fn aggregated(
         ("list", [arg]) => (arg, Function::List),
         ("share", [arg]) => {
             let arg = compiler.predicate(arg)?;
-            return Some(Aggregated { function: Function::Share, args: vec![arg], ty: RowType::Float, span });
+            let (function, args, ty) = (Function::Share, vec![arg], RowType::Float);
+            return Some(Aggregated { function, args, ty, span, ascending: false });
         }
         ("quantile", [arg, q]) => match number(q, &mut compiler)?.as_float() {
             Some(q) if (0.0..=1.0).contains(&q) => (arg, Function::Quantile(q)),
@@ -457,5 +473,5 @@ fn aggregated(
             );
         }
     };
-    Some(Aggregated { function, args: vec![arg], ty, span })
+    Some(Aggregated { function, args: vec![arg], ty, span, ascending: false })
 }

@@ -191,11 +191,16 @@ impl<'a> Env<'a> {
         let mut all = RoaringBitmap::new();
         for group in groups {
             if !all.is_disjoint(group) {
-                self.overlap.store(true, Ordering::Relaxed);
+                self.note_overlapping();
                 return;
             }
             all |= group;
         }
+    }
+
+    /// Notes that groups whose customers are counted share some.
+    pub(crate) fn note_overlapping(&self) {
+        self.overlap.store(true, Ordering::Relaxed);
     }
 
     /// Whether groups whose customers were counted share any.

@@ -3,6 +3,7 @@
 mod accumulate;
 mod aggregate;
 mod arithmetic;
+mod ascending;
 mod batch;
 mod calls;
 pub(crate) mod cell;

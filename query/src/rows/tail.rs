@@ -161,8 +161,11 @@ impl Tail {
                     (schema, attrs) = project(&mut stages, chosen, columns);
                 }
                 OpKind::Aggregate { items, group_by } => {
-                    let (aggregate, output, output_attrs) =
+                    let (mut aggregate, output, output_attrs) =
                         Aggregate::compile(items, group_by, &scope, with_sets, env, sink)?;
+                    if stages.iter().all(|stage| matches!(stage, Stage::Where(_))) {
+                        aggregate.takes_ascending(schema.find("customer"));
+                    }
                     stages.push(Stage::Aggregate(Arc::new(aggregate)));
                     (schema, attrs) = (output, output_attrs);
                 }

@@ -1,7 +1,8 @@
 //! Patterns whose rows each fill at most one step, as a value of one attribute says.
 
 use super::super::flow::Flow;
-use super::super::steps::by_code;
+use super::super::index::values;
+use super::super::steps::{StepFilter, by_code};
 use super::PatternPlan;
 use crate::kernels::funnel::{Bounds, Rule as PlainRule};
 use crate::rows::Env;
@@ -27,6 +28,12 @@ impl PatternPlan {
     pub(crate) fn is_any(&self) -> bool {
         let any = matches!(&self.fillers[..], [filler] if filler.predicate.is_none());
         any && self.started.is_none() && !self.rule.is_joint()
+    }
+
+    /// Whether each filler is one or several values of an attribute.
+    pub(crate) fn is_by_value(&self) -> bool {
+        let by_value = |filler: &StepFilter| filler.predicate.as_ref().is_some_and(|it| values(it).is_some());
+        self.started.is_none() && !self.rule.is_joint() && self.fillers.iter().all(by_value)
     }
 
     /// A code for every row in hand, and for every code 1 + the step that its
