@@ -30,9 +30,8 @@ SKEWS = {
                 channel, stage, event, topic, case_id, agent, sentiment, csat, resolved
             FROM (
                 SELECT *, row_number() OVER (ORDER BY hash(customer_id, ts, copy)) AS place
-                FROM base, range(1 + 5000000 // (SELECT count(*) FROM base)) AS copies(copy)
+                FROM (FROM base, range(1 + 5000000 // (SELECT count(*) FROM base)) AS copies(copy) LIMIT 5000000)
             )
-            WHERE place < 5000000
         )
         ORDER BY ts""",
     # Everything at one instant, in the order of the file.
@@ -54,7 +53,7 @@ def skewed(python, base, skew):
             f"CREATE VIEW base AS SELECT * FROM read_parquet('{base}'); "
             f"COPY ({SKEWS[skew]}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd)"
         )
-        script = "import duckdb, sys; duckdb.execute(\"SET TimeZone = 'UTC'; \" + sys.argv[1])"
+        script = "import duckdb, sys; duckdb.execute(\"SET TimeZone = 'UTC'; SET enable_progress_bar = false; \" + sys.argv[1])"
         subprocess.run([str(python), "-c", script, query], check=True)
         unfinished.rename(path)
     return path

@@ -6,8 +6,9 @@ FROM (
         groupArrayIf(place, kind = 'review') AS reviews
     FROM interactions
     WHERE kind IN ('ticket', 'complaint', 'review')
+        AND customer IN (SELECT customer FROM interactions WHERE kind = 'review')
     GROUP BY customer
-    HAVING notEmpty(tickets) AND notEmpty(reviews)
+    HAVING notEmpty(tickets)
 )
 WHERE arrayExists(c -> arrayExists(t -> t < c, tickets)
     AND arrayExists(r -> r > c, reviews), complaints)

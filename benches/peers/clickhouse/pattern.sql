@@ -1,4 +1,5 @@
--- The moments of each kind as arrays: complaints with a ticket shortly before and a review shortly after.
+-- The moments of each kind as arrays, of those who have the rarest one: complaints with a ticket shortly before and
+-- a review shortly after.
 SELECT count() AS customers
 FROM (
     SELECT groupArrayIf(toUnixTimestamp64Milli(ts), kind = 'ticket') AS tickets,
@@ -6,8 +7,9 @@ FROM (
         groupArrayIf(toUnixTimestamp64Milli(ts), kind = 'review') AS reviews
     FROM interactions
     WHERE kind IN ('ticket', 'complaint', 'review')
+        AND customer IN (SELECT customer FROM interactions WHERE kind = 'review')
     GROUP BY customer
-    HAVING notEmpty(tickets) AND notEmpty(reviews)
+    HAVING notEmpty(tickets)
 )
 WHERE arrayExists(c -> arrayExists(t -> t < c AND c - t <= 604800000, tickets)
     AND arrayExists(r -> r > c AND r - c <= 604800000, reviews), complaints)

@@ -1,5 +1,11 @@
 -- As funnel.sql, where all times are one: the place decides what comes after what, and every gap is 0.
-WITH moments AS (
+WITH spans AS (
+    SELECT customer, min(ts) AS first, max(ts) + 7776000000 AS last
+    FROM interactions
+    WHERE stage = 'awareness'
+    GROUP BY customer
+),
+moments AS (
     SELECT customer,
         list(place) FILTER (stage = 'awareness') AS a,
         list(place) FILTER (stage = 'consideration') AS b,
@@ -7,7 +13,8 @@ WITH moments AS (
         list(place) FILTER (stage = 'onboarding') AS d,
         list(place) FILTER (stage = 'retention') AS e,
         list(place) FILTER (stage = 'advocacy') AS f
-    FROM interactions
+    FROM interactions JOIN spans USING (customer)
+    WHERE ts BETWEEN first AND last
     GROUP BY customer
 ),
 starts AS (SELECT customer, unnest(a) AS t1, b, c, d, e, f FROM moments),

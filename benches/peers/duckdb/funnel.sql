@@ -1,5 +1,12 @@
--- The moments of each stage as lists; for each start the earliest way through, which is the deepest one.
-WITH moments AS (
+-- The moments of each stage as lists, of the time in which anything can count; for each start the earliest way
+-- through, which is the deepest one.
+WITH spans AS (
+    SELECT customer, min(ts) AS first, max(ts) + 7776000000 AS last
+    FROM interactions
+    WHERE stage = 'awareness'
+    GROUP BY customer
+),
+moments AS (
     SELECT customer,
         list(ts) FILTER (stage = 'awareness') AS a,
         list(ts) FILTER (stage = 'consideration') AS b,
@@ -7,7 +14,8 @@ WITH moments AS (
         list(ts) FILTER (stage = 'onboarding') AS d,
         list(ts) FILTER (stage = 'retention') AS e,
         list(ts) FILTER (stage = 'advocacy') AS f
-    FROM interactions
+    FROM interactions JOIN spans USING (customer)
+    WHERE ts BETWEEN first AND last
     GROUP BY customer
 ),
 starts AS (SELECT customer, unnest(a) AS t1, b, c, d, e, f FROM moments),
