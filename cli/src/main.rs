@@ -27,6 +27,11 @@ use args::{Cli, Command, GenerateArgs, ImportArgs, QueryArgs};
 use failure::{Failure, Outcome};
 use store::say;
 
+/// Importing takes and gives back large columns on several threads at once, which the system's
+/// allocator pays for with page faults.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command) {
