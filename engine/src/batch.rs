@@ -1,8 +1,10 @@
 //! Interactions on their way in.
 
+mod many;
+
 use crate::error::{Error, Result};
 use crate::limits::{TIME_MIN_MS, VALUE_BYTES_MAX};
-use crate::model::{Identity, Millis};
+use crate::model::{Identity, IdentityRef, Millis};
 use crate::schema::{AttrId, AttrType, Role, Schema};
 use crate::strings::StringTable;
 
@@ -166,8 +168,8 @@ impl Interaction {
 #[derive(Clone, Debug)]
 pub(crate) enum BatchColumn {
     Str { codes: Vec<u32>, table: StringTable },
-    Int { values: Vec<Option<i64>> },
-    Float { values: Vec<Option<f64>> },
+    Int { values: Vec<i64>, valid: Vec<bool> },
+    Float { values: Vec<f64>, valid: Vec<bool> },
 }
 
 /// Many interactions on their way in, column by column.
@@ -216,8 +218,8 @@ impl Batch {
             .flatten()
             .map(|column| match column {
                 BatchColumn::Str { codes, table } => codes.capacity() * 4 + table.memory_bytes(),
-                BatchColumn::Int { values } => values.capacity() * 16,
-                BatchColumn::Float { values } => values.capacity() * 16,
+                BatchColumn::Int { values, .. } => values.capacity() * 9,
+                BatchColumn::Float { values, .. } => values.capacity() * 9,
             })
             .sum();
         columns + self.identities.memory_bytes() + self.times.capacity() * 28
@@ -225,6 +227,11 @@ impl Batch {
 
     /// Begins an interaction.
     pub fn begin(&mut self, identity: &Identity, time: Millis) {
+        self.begin_by_ref(identity.into(), time);
+    }
+
+    /// As [`Batch::begin`].
+    pub fn begin_by_ref(&mut self, identity: IdentityRef<'_>, time: Millis) {
         let code = self.identities.intern(identity.as_str());
         self.identity_codes.push(code);
         self.times.push(time);
@@ -300,13 +307,11 @@ impl Batch {
                 if float.is_nan() {
                     return Err(Error::invalid("NaN is not a number a value can have"));
                 }
-                let column = slot.get_or_insert_with(|| BatchColumn::Float { values: Vec::new() });
-                if let BatchColumn::Float { values } = column {
-                    values.resize(row + 1, None);
-                    if let Some(last) = values.last_mut() {
-                        // -0.0 equals 0.0, so it is stored as 0.0: equal values, equal bytes.
-                        *last = Some(float + 0.0);
-                    }
+                let column =
+                    slot.get_or_insert_with(|| BatchColumn::Float { values: Vec::new(), valid: Vec::new() });
+                if let BatchColumn::Float { values, valid } = column {
+                    // -0.0 equals 0.0, so it is stored as 0.0: equal values, equal bytes.
+                    set_last(values, valid, row, float + 0.0);
                 }
             }
             ValueRef::Int(int) | ValueRef::Time(int) => set_int(slot, row, int),
@@ -326,13 +331,18 @@ impl Batch {
 }
 
 fn set_int(slot: &mut Option<BatchColumn>, row: usize, int: i64) {
-    let column = slot.get_or_insert_with(|| BatchColumn::Int { values: Vec::new() });
-    if let BatchColumn::Int { values } = column {
-        values.resize(row + 1, None);
-        if let Some(last) = values.last_mut() {
-            *last = Some(int);
-        }
+    let column = slot.get_or_insert_with(|| BatchColumn::Int { values: Vec::new(), valid: Vec::new() });
+    if let BatchColumn::Int { values, valid } = column {
+        set_last(values, valid, row, int);
     }
+}
+
+/// Sets the value of `row`, the last one; rows without a value before it are NULL.
+fn set_last<T: Copy + Default>(values: &mut Vec<T>, valid: &mut Vec<bool>, row: usize, value: T) {
+    values.resize(row, T::default());
+    valid.resize(row, false);
+    values.push(value);
+    valid.push(true);
 }
 
 fn text_of(value: ValueRef<'_>) -> String {

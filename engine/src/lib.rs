@@ -60,6 +60,6 @@ pub use column::Column;
 pub use db::{CheckReport, Commit, Db, Info, Options};
 pub use error::{Error, Result};
 pub use import::{Import, ImportReport};
-pub use model::{CustomerOrdinal, Identity, Millis};
+pub use model::{CustomerOrdinal, Identity, IdentityRef, Millis};
 pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
 pub use snapshot::{Snapshot, Symbols, Unit};

@@ -94,6 +94,58 @@ impl Identity {
     }
 }
 
+/// An [`Identity`] whose text lies elsewhere: no memory is taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdentityRef<'a> {
+    text: &'a str,
+}
+
+impl<'a> IdentityRef<'a> {
+    /// As [`Identity::parse`], or as [`Identity::new`] of the trimmed `text` where there is a
+    /// `namespace`. What is not written as an identity is laid down in `buffer`.
+    ///
+    /// # Errors
+    /// As those.
+    pub fn read(text: &'a str, namespace: Option<&str>, buffer: &'a mut String) -> Result<Self> {
+        let text = text.trim();
+        let (namespace, key) = match (namespace, text.split_once(':')) {
+            (Some(namespace), _) => (namespace, text),
+            (None, Some((namespace, key))) if is_namespace(namespace) => (namespace, key.trim()),
+            _ => ("id", text),
+        };
+        let len = namespace.len() + 1 + key.len();
+        if !is_namespace(namespace) || key.is_empty() || len > IDENTITY_BYTES_MAX {
+            return Err(match Identity::new(namespace, key) {
+                Err(error) => error,
+                Ok(_) => Error::invalid("an identity needs a key: write `namespace:key`"),
+            });
+        }
+        // As long as the text, and parts of it.
+        if len == text.len()
+            && text.starts_with(namespace)
+            && text.as_bytes().get(namespace.len()) == Some(&b':')
+        {
+            return Ok(Self { text });
+        }
+        buffer.clear();
+        buffer.push_str(namespace);
+        buffer.push(':');
+        buffer.push_str(key);
+        Ok(Self { text: buffer })
+    }
+
+    /// The whole: `crm:42`.
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+}
+
+impl<'a> From<&'a Identity> for IdentityRef<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self { text: &identity.text }
+    }
+}
+
 fn is_namespace(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_lowercase())
@@ -129,6 +181,22 @@ mod tests {
         check("phone:+44:1", "phone", "+44:1");
         check("Caller 5: x", "id", "Caller 5: x");
         check("CRM:42", "id", "CRM:42");
+        for text in ["42", " crm:42 ", "crm: 42", "phone:+44:1", "CRM:42", "a b:c", "crm:\u{a0}4", "", "crm:"]
+        {
+            for namespace in [None, Some("erp"), Some("E")] {
+                let whole = match namespace {
+                    None => Identity::parse(text),
+                    Some(namespace) => Identity::new(namespace, text.trim()),
+                };
+                let mut buffer = String::new();
+                let read = IdentityRef::read(text, namespace, &mut buffer);
+                assert_eq!(
+                    read.ok().map(|read| read.as_str()),
+                    whole.as_ref().ok().map(Identity::as_str),
+                    "{text}"
+                );
+            }
+        }
         assert!(Identity::parse("").is_err());
         assert!(Identity::parse("crm:").is_err());
         assert!(Identity::parse(&"x".repeat(IDENTITY_BYTES_MAX - 3)).is_ok());

@@ -104,9 +104,10 @@ impl FrameRows {
     /// [`FrameRows::number_from`] where it has no event id either.
     pub(crate) fn from_batch(batch: Batch) -> Self {
         let rows = batch.len();
-        let given = |row: usize| batch.sequences.get(row).copied().flatten();
-        let unnumbered = (0..rows).map(|row| given(row).is_none() && !batch.has_event_id(row)).collect();
-        let sequences = (0..rows).map(|row| given(row).unwrap_or(0) as i64).collect();
+        let unnumbered = (batch.sequences.iter().enumerate())
+            .map(|(row, given)| given.is_none() && !batch.has_event_id(row))
+            .collect();
+        let sequences = batch.sequences.iter().map(|given| given.unwrap_or(0) as i64).collect();
         let columns = batch
             .columns
             .into_iter()
@@ -114,7 +115,7 @@ impl FrameRows {
             .filter_map(|(place, column)| Some((AttrId(place as u16), frame_column(column?, rows))))
             .collect();
         Self {
-            identities: batch.identities.strings().clone(),
+            identities: batch.identities.into_strings(),
             identity_codes: batch.identity_codes,
             times: batch.times,
             sequences,
@@ -284,23 +285,22 @@ fn frame_column(column: BatchColumn, rows: usize) -> Column {
     match column {
         BatchColumn::Str { mut codes, table } => {
             codes.resize(rows, 0);
-            Column::Str { codes, dictionary: table.strings().clone() }
+            Column::Str { codes, dictionary: table.into_strings() }
         }
-        BatchColumn::Int { mut values } => {
-            values.resize(rows, None);
-            let valid = validity(&values);
-            Column::Int { values: values.into_iter().map(Option::unwrap_or_default).collect(), valid }
+        BatchColumn::Int { mut values, mut valid } => {
+            values.resize(rows, 0);
+            Column::Int { values, valid: validity(&mut valid, rows) }
         }
-        BatchColumn::Float { mut values } => {
-            values.resize(rows, None);
-            let valid = validity(&values);
-            Column::Float { values: values.into_iter().map(Option::unwrap_or_default).collect(), valid }
+        BatchColumn::Float { mut values, mut valid } => {
+            values.resize(rows, 0.0);
+            Column::Float { values, valid: validity(&mut valid, rows) }
         }
     }
 }
 
-fn validity<T>(values: &[Option<T>]) -> Option<Vec<bool>> {
-    values.iter().any(Option::is_none).then(|| values.iter().map(Option::is_some).collect())
+fn validity(valid: &mut Vec<bool>, rows: usize) -> Option<Vec<bool>> {
+    valid.resize(rows, false);
+    valid.contains(&false).then(|| std::mem::take(valid))
 }
 
 fn pick<T: Copy>(values: &[T], keep: &[bool]) -> Vec<T> {

@@ -39,9 +39,30 @@ impl Strings {
         self.text.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// Whether the one at `place` is `text`: of bytes alone, which needs no look at where
+    /// characters begin.
+    fn is(&self, place: u32, text: &str) -> bool {
+        let place = place as usize;
+        let start = match place {
+            0 => 0,
+            _ => self.ends.get(place - 1).copied().unwrap_or(0) as usize,
+        };
+        let end = self.ends.get(place).copied().unwrap_or(0) as usize;
+        end.wrapping_sub(start) == text.len() && self.text.as_bytes().get(start..end) == Some(text.as_bytes())
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|place| self.get(place))
+    }
+
+    /// Removes all from that place on.
+    pub fn truncate(&mut self, len: usize) {
+        let end = len.checked_sub(1).and_then(|last| self.ends.get(last)).copied();
+        if len < self.ends.len() {
+            self.text.truncate(end.unwrap_or(0) as usize);
+            self.ends.truncate(len);
+        }
     }
 
     /// Bytes of the text alone.
@@ -77,7 +98,18 @@ impl Strings {
 #[derive(Clone, Debug, Default)]
 pub struct StringTable {
     strings: Strings,
-    table: HashTable<u32>,
+    /// Hash and place, so that few strings are looked at and none when it grows.
+    table: HashTable<(u32, u32)>,
+}
+
+/// The upper half of a string's hash: what a table keeps of it.
+fn hash_of(text: &str) -> u32 {
+    (xxh3_64(text.as_bytes()) >> 32) as u32
+}
+
+/// A hash spread over the 64 bits that a table's places and tags are taken from.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl StringTable {
@@ -85,8 +117,8 @@ impl StringTable {
     pub fn from_strings(strings: Strings) -> Self {
         let mut table = HashTable::with_capacity(strings.len());
         for place in 0..strings.len() {
-            let hash = xxh3_64(strings.get(place).as_bytes());
-            table.insert_unique(hash, place as u32, |&p| xxh3_64(strings.get(p as usize).as_bytes()));
+            let hash = hash_of(strings.get(place));
+            table.insert_unique(spread(hash), (hash, place as u32), |held| spread(held.0));
         }
         Self { strings, table }
     }
@@ -94,13 +126,14 @@ impl StringTable {
     /// The number of `text`, given out now if it is new.
     pub fn intern(&mut self, text: &str) -> u32 {
         let strings = &mut self.strings;
-        let hash = xxh3_64(text.as_bytes());
-        if let Some(&place) = self.table.find(hash, |&p| strings.get(p as usize) == text) {
-            return place;
+        let hash = hash_of(text);
+        let is = |held: &(u32, u32)| held.0 == hash && strings.is(held.1, text);
+        if let Some(held) = self.table.find(spread(hash), is) {
+            return held.1;
         }
         let place = strings.len() as u32;
         strings.push(text);
-        self.table.insert_unique(hash, place, |&p| xxh3_64(strings.get(p as usize).as_bytes()));
+        self.table.insert_unique(spread(hash), (hash, place), |held| spread(held.0));
         place
     }
 
@@ -123,13 +156,25 @@ impl StringTable {
 
     /// The number of `text`, if it has one.
     pub fn find(&self, text: &str) -> Option<u32> {
-        let hash = xxh3_64(text.as_bytes());
-        self.table.find(hash, |&p| self.strings.get(p as usize) == text).copied()
+        let hash = hash_of(text);
+        let is = |held: &(u32, u32)| held.0 == hash && self.strings.is(held.1, text);
+        self.table.find(spread(hash), is).map(|held| held.1)
     }
 
     /// The strings, in the order of their numbers.
     pub fn strings(&self) -> &Strings {
         &self.strings
+    }
+
+    /// The strings alone.
+    pub fn into_strings(self) -> Strings {
+        self.strings
+    }
+
+    /// Forgets all from that number on.
+    pub fn truncate(&mut self, len: usize) {
+        self.strings.truncate(len);
+        self.table.retain(|held| (held.1 as usize) < len);
     }
 
     /// The string of that number, or the empty string.
@@ -149,7 +194,7 @@ impl StringTable {
 
     /// Bytes held, roughly.
     pub fn memory_bytes(&self) -> usize {
-        self.strings.text.capacity() + self.strings.ends.capacity() * 4 + self.table.capacity() * 5
+        self.strings.text.capacity() + self.strings.ends.capacity() * 4 + self.table.capacity() * 9
     }
 }
 
@@ -162,8 +207,12 @@ mod tests {
         let mut table = StringTable::default();
         assert_eq!(["b", "a", "b", "", "a"].map(|text| table.intern(text)), [0, 1, 0, 2, 1]);
         assert_eq!((table.get(1), table.find("b"), table.find("x")), ("a", Some(0), None));
+        table.truncate(2);
+        assert_eq!((table.len(), table.find(""), table.intern("c"), table.get(1)), (2, None, 2, "a"));
+        table.truncate(0);
+        assert_eq!((table.find("b"), table.intern("a")), (None, 0));
         let again = StringTable::from_strings(table.strings().clone());
-        assert_eq!(again.find("a"), Some(1));
+        assert_eq!(again.find("a"), Some(0));
     }
 
     #[test]

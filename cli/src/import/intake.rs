@@ -2,6 +2,8 @@
 //! type of their attribute, rows that cannot be taken are refused, columns
 //! nobody described get a type and, where a later value does not fit, a wider one.
 
+mod columnwise;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -129,6 +131,8 @@ pub(crate) struct Table {
     scalars: Vec<Scalar>,
     batch: Batch,
     settled: bool,
+    /// How often the type of a column has changed since it was settled.
+    widenings: usize,
 }
 
 /// What became of a row on the first look.
@@ -156,6 +160,7 @@ impl Table {
             scalars: Vec::new(),
             batch: Batch::new(&intake.schema),
             settled: false,
+            widenings: 0,
         }
     }
 
@@ -367,6 +372,7 @@ impl Table {
         found: &str,
     ) -> Outcome<()> {
         self.flush(intake)?;
+        self.widenings += 1;
         let subject = self.subject();
         let Some(column) = self.attributes.get_mut(place) else { return Ok(()) };
         let before = column.slot.map(|(_, ty)| ty);

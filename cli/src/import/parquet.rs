@@ -27,7 +27,7 @@ use crate::files::File;
 const ROWS: usize = 65_536;
 
 /// A decoded column.
-enum Values {
+pub(crate) enum Values {
     Views(StringViewArray),
     Texts(StringArray),
     LargeTexts(LargeStringArray),
@@ -40,7 +40,8 @@ enum Values {
 }
 
 impl Values {
-    fn at(&self, row: usize) -> Field<'_> {
+    /// The value in a row.
+    pub(crate) fn at(&self, row: usize) -> Field<'_> {
         fn text(text: &str) -> Field<'_> {
             if text.is_empty() { Field::Null } else { Field::Str(text) }
         }
@@ -64,7 +65,18 @@ impl Values {
         }
     }
 
-    fn array(&self) -> &dyn Array {
+    /// Milliseconds since 1970 UTC, where it holds such; those of a wall clock too where that
+    /// is of UTC.
+    pub(crate) fn millis(&self, wall_is_utc: bool) -> Option<&TimestampMillisecondArray> {
+        match self {
+            Self::Times(array) => Some(array),
+            Self::LocalTimes(array) if wall_is_utc => Some(array),
+            _ => None,
+        }
+    }
+
+    /// The values as Arrow holds them.
+    pub(crate) fn array(&self) -> &dyn Array {
         match self {
             Self::Views(array) => array,
             Self::Texts(array) => array,
@@ -189,10 +201,8 @@ pub(crate) fn read(
             table.settle(intake)?;
             settled = true;
         }
-        for place in 0..batch.num_rows() {
-            line += 1;
-            table.take(intake, line, &row(place))?;
-        }
+        table.take_columns(intake, line, &columns, batch.num_rows(), &row)?;
+        line += batch.num_rows() as u64;
         let part = (batch.num_rows() as u64).saturating_mul(length) / total_rows.unsigned_abs();
         progress.fetch_add(part, Ordering::Relaxed);
     }

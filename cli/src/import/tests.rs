@@ -234,6 +234,101 @@ fn parquet_types_count() {
     assert_eq!(counts(&bench.import("", "a.parquet.zst", &packed).expect("imports")), (0, 2, 1));
 }
 
+/// A source of 70,000 rows, some of which cannot be taken, as Parquet.
+fn odd_rows() -> Vec<u8> {
+    let rows = 0..70_000_i64;
+    let long = "x".repeat(2_000);
+    let customers: StringArray = rows
+        .clone()
+        .map(|row| match row % 101 {
+            0 => None,
+            1 => Some(" ".to_owned()),
+            2 => Some(format!("CRM:{}", row % 7)),
+            3 if row % 3 == 0 => Some(long.clone()),
+            4 => Some(format!(" crm: {} ", row % 900)),
+            _ => Some(format!("crm:{}", row % 900)),
+        })
+        .collect();
+    let times: TimestampMicrosecondArray = rows
+        .clone()
+        .map(|row| match row % 997 {
+            0 => None,
+            1 => Some(-6_000_000_000_000_000),
+            _ => Some(1_767_225_600_000_000 + row * 1_000_000),
+        })
+        .collect();
+    let note = |row: i64| format!("  what was said at length, and who said it to whom, in row {}", row % 50);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("customer_id", Arc::new(customers)),
+        ("ts", Arc::new(times.with_timezone("UTC"))),
+        (
+            "event",
+            Arc::new(
+                rows.clone()
+                    .map(|row| (row % 6 > 0).then(|| [" call", "chat", "  "][row as usize % 3]))
+                    .collect::<StringArray>(),
+            ),
+        ),
+        ("note", Arc::new(rows.clone().map(|row| (row % 4 > 0).then(|| note(row))).collect::<StringArray>())),
+        (
+            "sentiment",
+            Arc::new(
+                rows.clone()
+                    .map(|row| match row % 503 {
+                        0 => Some(f64::NAN),
+                        1 => Some(7.0),
+                        _ => (row % 2 == 0).then_some((row % 200 - 100) as f64 / 100.0),
+                    })
+                    .collect::<Float64Array>(),
+            ),
+        ),
+        ("n", Arc::new(rows.clone().map(|row| (row % 5 > 0).then_some(row - 9)).collect::<Int64Array>())),
+        // Nothing that the sample or the first batch could see.
+        (
+            "late",
+            Arc::new(
+                rows.clone()
+                    .map(|row| (row > 68_000).then(|| format!("late {}", row % 30)))
+                    .collect::<StringArray>(),
+            ),
+        ),
+        (
+            "event_id",
+            Arc::new(
+                rows.map(|row| (row % 3 == 0).then(|| format!("e{}", row / 2 * 2))).collect::<StringArray>(),
+            ),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
+    .expect("columns are alike");
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("begins");
+    writer.write(&batch).expect("writes");
+    writer.close().expect("ends");
+    bytes
+}
+
+#[test]
+fn rows_taken_by_columns_are_as_rows_taken_one_by_one() {
+    let bytes = odd_rows();
+    // A constant has rows looked at one by one.
+    let told = ["", "[constants]\nbrand = \"b\"\n"].map(|map| {
+        let bench = Bench::new();
+        let summary = bench.import(map, "a.parquet", &bytes).expect("imports");
+        let rejects = files::read_text(&bench.folder.path().join("rejects.csv")).expect("is there");
+        let rejects = rejects.replace(&bench.folder.path().display().to_string(), "");
+        let names = ["kind", "note", "sentiment", "n", "late", "event_id"];
+        let values = names.map(|name| bench.values(name));
+        assert_eq!(bench.db.check().expect("checks").problems, Vec::<String>::new());
+        let notes = summary.tally.notes.len();
+        (counts(&summary), summary.tally.span, summary.refused.clone(), notes, rejects, values)
+    });
+    assert!(told[0].0.2 > 1_000 && told[0].0.0 > 60_000, "{:?}", told[0].0);
+    assert!(told[0] == told[1]);
+}
+
 #[test]
 fn customers_have_attributes() {
     let bench = Bench::new();
