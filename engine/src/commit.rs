@@ -249,7 +249,7 @@ impl Writer {
 
     /// Which rows are new: their key is neither in the store, nor written in
     /// this round, nor that of an earlier row.
-    pub(crate) fn keep(
+    fn keep(
         &mut self,
         keys: &[Option<u128>],
         written: &std::collections::HashSet<u128>,
@@ -381,7 +381,8 @@ pub(crate) fn rebuilt(
     disk.remove_dir(&folder)?;
     let chunks = open_chunks(disk, options, &folder)?;
     let mut state = State::new(chunks, store_id, history.start())?;
-    absorb(&mut state, &**disk, history, to, options, Keys::Remember)?;
+    state.threads = options.seal_threads();
+    absorb(&mut state, disk, history, to, options, Keys::Remember)?;
     state.seal()?;
     Ok((state, graph))
 }
@@ -408,7 +409,9 @@ pub(crate) fn load_graph(
         return Err(Error::damaged(folder, 0, "the graph is another store's"));
     }
     *covered = manifest.covered.max(*covered);
-    State::load(chunks, manifest)
+    let mut state = State::load(chunks, manifest)?;
+    state.threads = options.seal_threads();
+    Ok(state)
 }
 
 fn open_chunks(disk: &Arc<dyn Disk>, options: &Options, folder: &str) -> Result<Arc<Chunks>> {

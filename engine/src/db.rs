@@ -323,7 +323,7 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
     }
     let state = loaded.and_then(|mut state| {
         state.sweep();
-        absorb(&mut state, &*disk, &history, end, options, Keys::Remember)?;
+        absorb(&mut state, &disk, &history, end, options, Keys::Remember)?;
         Ok(state)
     });
     let (state, graph) = match state {
@@ -396,5 +396,7 @@ mod as_of_tests;
 mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod import_tests;
 #[cfg(test)]
 mod tests;

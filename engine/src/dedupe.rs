@@ -11,10 +11,12 @@
 //! table hashes them again. Others would make it slow, not wrong.
 
 mod filter;
+mod in_time;
 mod occurrences;
 mod run;
 
-pub(crate) use occurrences::{Occurrences, Spill};
+pub(crate) use in_time::Arrivals;
+pub(crate) use occurrences::Spill;
 pub(crate) use run::RunMeta;
 
 use crate::error::{Error, Result};
@@ -27,7 +29,9 @@ use std::sync::Arc;
 
 /// Digests that the part in memory holds before its table doubles from 18 to
 /// 36 MB (7/8 of its slots): a good place to seal.
-pub(crate) const UNSEALED_DIGESTS_FULL: usize = 7 << 17;
+const TABLE_DIGESTS_FULL: usize = 7 << 17;
+/// New digests that are laid down unasked before they are sealed: 32 MB.
+const UNASKED_DIGESTS_FULL: usize = 1 << 21;
 /// Runs of similar size that are merged into one.
 const MERGE_RUNS: usize = 8;
 /// Digests looked up at once: bounds the sorted copy to some 80 MB.
@@ -56,6 +60,9 @@ struct Run {
 #[derive(Default)]
 pub(crate) struct DigestSet {
     memory: HashTable<u128>,
+    /// In memory too, in no order: those that their writer knows to be new. They
+    /// come into the table when somebody asks for what is in memory.
+    unasked: Vec<u128>,
     runs: Vec<Run>,
     metas: Vec<RunMeta>,
 }
@@ -70,7 +77,7 @@ impl DigestSet {
     /// A set of sealed runs; nothing is read yet.
     pub(crate) fn with_runs(metas: Vec<RunMeta>) -> Self {
         let runs = metas.iter().map(|meta| Run { meta: meta.clone(), lookup: None }).collect();
-        Self { memory: HashTable::new(), runs, metas }
+        Self { runs, metas, ..Self::default() }
     }
 
     /// Whether each of `digests` is in the set, in their order.
@@ -78,24 +85,57 @@ impl DigestSet {
     /// # Errors
     /// Those of `pages`, and `Damaged` for a page that is not what was sealed.
     pub(crate) fn contains(&mut self, digests: &[u128], pages: &dyn RunPages) -> Result<Vec<bool>> {
+        if !digests.is_empty() {
+            let unasked = std::mem::take(&mut self.unasked);
+            self.insert(&unasked);
+        }
         let mut answers = Vec::with_capacity(digests.len());
         for some in digests.chunks(LOOKUP_DIGESTS_MAX) {
             let start = answers.len();
             answers.extend(some.iter().map(|digest| in_table(&self.memory, *digest)));
             if !self.runs.is_empty() {
-                self.look_in_runs(some, answers.get_mut(start..).unwrap_or_default(), pages)?;
+                let runs = self.runs.len();
+                self.look_in_runs(some, runs, answers.get_mut(start..).unwrap_or_default(), pages)?;
             }
         }
         Ok(answers)
     }
 
-    fn look_in_runs(&mut self, digests: &[u128], answers: &mut [bool], pages: &dyn RunPages) -> Result<()> {
+    /// Whether each of `digests` is in the first `runs` runs, in their order: for
+    /// those that cannot be anywhere else.
+    ///
+    /// # Errors
+    /// As [`DigestSet::contains`].
+    pub(crate) fn in_first_runs(
+        &mut self,
+        digests: &[u128],
+        runs: usize,
+        pages: &dyn RunPages,
+    ) -> Result<Vec<bool>> {
+        let mut answers = vec![false; digests.len()];
+        if runs > 0 {
+            for (some, answers) in
+                digests.chunks(LOOKUP_DIGESTS_MAX).zip(answers.chunks_mut(LOOKUP_DIGESTS_MAX))
+            {
+                self.look_in_runs(some, runs, answers, pages)?;
+            }
+        }
+        Ok(answers)
+    }
+
+    fn look_in_runs(
+        &mut self,
+        digests: &[u128],
+        runs: usize,
+        answers: &mut [bool],
+        pages: &dyn RunPages,
+    ) -> Result<()> {
         let mut places = in_order(digests);
         places.retain(|&place| answers.get(place as usize) == Some(&false));
         let mut left: Vec<u128> =
             places.iter().filter_map(|&place| digests.get(place as usize).copied()).collect();
         // What is there is most likely in the largest run.
-        let mut runs: Vec<&mut Run> = self.runs.iter_mut().collect();
+        let mut runs: Vec<&mut Run> = self.runs.iter_mut().take(runs).collect();
         runs.sort_by_key(|run| Reverse(run.meta.digests));
         for Run { meta, lookup } in runs {
             if left.is_empty() {
@@ -127,15 +167,25 @@ impl DigestSet {
         }
     }
 
+    /// Adds digests that the set does not hold, each once.
+    pub(crate) fn insert_new(&mut self, digests: &[u128]) {
+        self.unasked.extend_from_slice(digests);
+    }
+
     /// How many are in memory only.
     pub(crate) fn unsealed(&self) -> usize {
-        self.memory.len()
+        self.memory.len() + self.unasked.len()
+    }
+
+    /// Whether it is time to seal what is in memory.
+    pub(crate) fn is_full(&self) -> bool {
+        self.memory.len() >= TABLE_DIGESTS_FULL || self.unasked.len() >= UNASKED_DIGESTS_FULL
     }
 
     /// How many there are, in memory and in runs.
     #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
-        self.metas.iter().map(|meta| meta.digests).sum::<u64>() + self.memory.len() as u64
+        self.metas.iter().map(|meta| meta.digests).sum::<u64>() + self.unsealed() as u64
     }
 
     /// The sealed runs, in the order of their coming.
@@ -159,9 +209,11 @@ impl DigestSet {
     }
 
     /// The part in memory as run `run`.
-    pub(crate) fn encode_unsealed(&self, run: u64) -> EncodedRun {
-        let mut digests: Vec<u128> = self.memory.iter().copied().collect();
-        digests.sort_unstable();
+    pub(crate) fn encode_unsealed(&mut self, run: u64) -> EncodedRun {
+        self.unasked.extend(self.memory.drain());
+        sort_uniform(&mut self.unasked);
+        self.unasked.dedup();
+        let digests = &self.unasked;
         let mut writer = RunWriter::new(run, digests.len() as u64);
         let mut pages: Vec<Vec<u8>> =
             digests.iter().filter_map(|&digest| writer.push(digest)).map(|(_, page)| page).collect();
@@ -174,8 +226,9 @@ impl DigestSet {
     /// inserted since [`DigestSet::encode_unsealed`]; if something was, the
     /// memory is kept, so that it is not forgotten.
     pub(crate) fn sealed(&mut self, meta: RunMeta) {
-        if meta.digests == self.memory.len() as u64 {
+        if meta.digests == self.unsealed() as u64 {
             self.memory.clear();
+            self.unasked = Vec::new();
         }
         self.add(meta);
     }
@@ -271,6 +324,38 @@ fn in_order(digests: &[u128]) -> Vec<u32> {
         }
     }
     words.into_iter().map(|word| (word & place_mask) as u32).collect()
+}
+
+/// Sorts digests: dealt out by their upper bits, which are uniform, so that a
+/// few lie in each place, and sorted there.
+fn sort_uniform(digests: &mut Vec<u128>) {
+    const PLACE_DIGESTS: usize = 16;
+    let bits = (digests.len() / PLACE_DIGESTS).checked_ilog2().unwrap_or(0);
+    if bits == 0 {
+        digests.sort_unstable();
+        return;
+    }
+    let place = |digest: u128| (digest >> (u128::BITS - bits)) as usize;
+    let mut ends = vec![0_usize; 1 << bits];
+    for &digest in digests.iter() {
+        ends[place(digest)] += 1;
+    }
+    let mut start = 0;
+    for end in &mut ends {
+        start += std::mem::replace(end, start);
+    }
+    let mut dealt = vec![0_u128; digests.len()];
+    for &digest in digests.iter() {
+        let end = &mut ends[place(digest)];
+        dealt[*end] = digest;
+        *end += 1;
+    }
+    let mut start = 0;
+    for &end in &ends {
+        dealt[start..end].sort_unstable();
+        start = end;
+    }
+    *digests = dealt;
 }
 
 /// Removes the items at `gone`, which ascends.

@@ -63,10 +63,11 @@ fn add_codes(sums: &mut [u128], codes: &[u32], hashes: &[u128]) {
 /// The digest of a row: its identity's hash, its time and the sum of its values.
 pub(crate) fn row_digest(identity: u128, time: i64, values: u128) -> u128 {
     let mut bytes = [0; 40];
-    let parts = identity.to_le_bytes().into_iter().chain(time.to_le_bytes()).chain(values.to_le_bytes());
-    for (byte, part) in bytes.iter_mut().zip(parts) {
-        *byte = part;
-    }
+    let (start, rest) = bytes.split_at_mut(16);
+    let (middle, end) = rest.split_at_mut(8);
+    start.copy_from_slice(&identity.to_le_bytes());
+    middle.copy_from_slice(&time.to_le_bytes());
+    end.copy_from_slice(&values.to_le_bytes());
     xxh3_128(&bytes)
 }
 
@@ -83,11 +84,11 @@ pub(crate) fn event_key(store_key: u64, event_id: &str) -> u128 {
 /// The key the `occurrence`-th row (from 0) of one content is remembered under
 /// in one store. `domain` keeps customers' rows apart from interactions.
 pub(crate) fn content_key(store_key: u64, domain: u8, digest: u128, occurrence: u32) -> u128 {
-    let mut bytes = [0; 21];
-    let parts =
-        digest.to_le_bytes().into_iter().chain(occurrence.to_le_bytes()).chain(std::iter::once(domain));
-    for (byte, part) in bytes.iter_mut().zip(parts) {
-        *byte = part;
+    let mut bytes = [domain; 21];
+    let (start, rest) = bytes.split_at_mut(16);
+    start.copy_from_slice(&digest.to_le_bytes());
+    if let Some((middle, _)) = rest.split_first_chunk_mut() {
+        *middle = occurrence.to_le_bytes();
     }
     xxh3_128_with_seed(&bytes, !store_key)
 }

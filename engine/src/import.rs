@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
-use crate::absorb::{Keys, absorb};
+use crate::absorb::{Sorter, seal_sorted, take_rows};
 use crate::batch::{Batch, check_time};
-use crate::block::Block;
 use crate::commit::{Writer, check_frames};
-use crate::dedupe::{Occurrences, Spill};
+use crate::dedupe::{Arrivals, Spill};
 use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
 use crate::history::{FrameHeader, Position};
+use crate::model::Millis;
 use crate::records::{self, FINAL, FrameRows, Source};
 use crate::schema::{AttrId, AttrType, Role, Schema, Subject};
 use crate::snapshot::Shown;
-use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS};
+use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, Mark};
 
 /// Distinct rows whose number of occurrences is kept in memory.
 const OCCURRENCES_IN_MEMORY: usize = 900_000;
@@ -46,11 +46,14 @@ pub struct Import<'db> {
     source: String,
     start: Position,
     commit: u64,
-    /// Schema and customers' attributes as they were: declaring widens both.
-    before: Schema,
-    customers_before: Option<Arc<Block>>,
+    /// What the state was: names, customers' attributes and keys come into it with the rows.
+    before: Mark,
     declared: bool,
-    occurrences: [Occurrences; 2],
+    sorter: Sorter,
+    /// Of interactions, and of customers' rows.
+    arrivals: [Arrivals; 2],
+    /// Runs of the event-id index that were there before.
+    runs_before: usize,
     spill: Scratch,
     added: u64,
     duplicates: u64,
@@ -82,10 +85,11 @@ impl<'db> Import<'db> {
             source: source.to_owned(),
             start: writer.history.end(),
             commit: writer.last_commit + 1,
-            before: Schema::clone(&writer.state.names.schema),
-            customers_before: writer.state.customers.clone(),
+            before: writer.state.mark(),
             declared: false,
-            occurrences: [Occurrences::new(OCCURRENCES_IN_MEMORY), Occurrences::new(OCCURRENCES_IN_MEMORY)],
+            sorter: Sorter::new(Arc::clone(&writer.disk), writer.options.memory_bytes),
+            arrivals: [Arrivals::new(OCCURRENCES_IN_MEMORY), Arrivals::new(OCCURRENCES_IN_MEMORY)],
+            runs_before: writer.state.seen.set.runs().len(),
             spill,
             added: 0,
             duplicates: 0,
@@ -152,26 +156,14 @@ impl<'db> Import<'db> {
         }
         let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
         let mut frame = FrameRows::from_batch(batch);
+        let mut digests = None;
         if by_content.contains(&true) {
-            let digests = self.writer.state.frame_digests(&frame);
-            let asked: Vec<u128> = digests
-                .iter()
-                .zip(&by_content)
-                .filter(|(_, asked)| **asked)
-                .map(|(digest, _)| *digest)
-                .collect();
-            let [interactions, customers] = &mut self.occurrences;
-            let counts = if domain == DOMAIN_CUSTOMERS { customers } else { interactions };
-            let mut counts = counts.count_then_add(&asked, &mut self.spill)?.into_iter();
-            frame.occurrences = Some(
-                by_content
-                    .iter()
-                    .map(|asked| if *asked { counts.next().map_or(-1, i64::from) } else { -1 })
-                    .collect(),
-            );
+            let all = self.writer.state.frame_digests(&frame);
+            frame.occurrences = Some(self.occurrences(&frame, &all, &by_content, domain)?);
+            digests = Some(all);
         }
-        let keys = self.writer.state.keys(&frame, domain);
-        let keep = self.writer.keep(&keys, &std::collections::HashSet::new())?;
+        let keys = self.writer.state.keys_by(&frame, domain, digests.as_deref());
+        let keep = self.keep(&keys, &by_content)?;
         let duplicates = keep.iter().filter(|keep| !**keep).count();
         self.duplicates += duplicates as u64;
         if duplicates == frame.len() {
@@ -184,18 +176,82 @@ impl<'db> Import<'db> {
             (frame.filtered(&keep), keys)
         };
         frame.number_from(self.writer.rows + self.added);
+        self.writer.state.names.check_room(&frame.identities)?;
         let frames = [(kind, frame.encode()?)];
         check_frames(&frames)?;
         let [(_, body)] = frames;
         self.write_declared()?;
-        self.write(kind, frame.len() as u32, &body)?;
-        if let Err(error) = self.writer.state.remember(&keys) {
-            // Rows are written whose keys are not known: this must not be committed.
+        let rows = frame.len() as u64;
+        let recorded = self.write(kind, rows as u32, &body)?;
+        let taken = self.add(frame, &keys, kind, recorded);
+        if let Err(error) = taken {
+            // The history has rows that the state has not: this must not be committed.
             self.writer.poisoned = Some(error.to_string());
             return Err(error);
         }
-        self.added += frame.len() as u64;
+        self.added += rows;
         Ok(duplicates as u64)
+    }
+
+    /// Takes rows that are written into the state, as reading them back would.
+    fn add(&mut self, frame: FrameRows, keys: &[Option<u128>], kind: u8, recorded: Millis) -> Result<()> {
+        let state = &mut self.writer.state;
+        state.remember(keys)?;
+        if let Some(rows) = take_rows(state, frame, kind, self.commit, recorded, "a frame just written")? {
+            state.note_present(&rows.customers);
+            self.sorter.push(rows)?;
+        }
+        Ok(())
+    }
+
+    /// How often each row's content came before in this import; -1 for a row
+    /// that is not told by its content.
+    fn occurrences(
+        &mut self,
+        frame: &FrameRows,
+        digests: &[u128],
+        by_content: &[bool],
+        domain: u8,
+    ) -> Result<Vec<i64>> {
+        let [interactions, customers] = &mut self.arrivals;
+        let arrivals = if domain == DOMAIN_CUSTOMERS { customers } else { interactions };
+        if !by_content.contains(&false) {
+            let counts = arrivals.count_then_add(digests, &frame.times, &mut self.spill)?;
+            return Ok(counts.into_iter().map(i64::from).collect());
+        }
+        let (digests, times): (Vec<u128>, Vec<i64>) = (digests.iter().zip(&frame.times).zip(by_content))
+            .filter(|(_, asked)| **asked)
+            .map(|((digest, time), _)| (*digest, *time))
+            .unzip();
+        let mut counts = arrivals.count_then_add(&digests, &times, &mut self.spill)?.into_iter();
+        Ok(by_content
+            .iter()
+            .map(|asked| if *asked { counts.next().map_or(-1, i64::from) } else { -1 })
+            .collect())
+    }
+
+    /// Which rows are new. The key of a content tells its occurrences apart, so
+    /// that no other row of this import has it; an event id may come again.
+    fn keep(&mut self, keys: &[Option<u128>], by_content: &[bool]) -> Result<Vec<bool>> {
+        let of = |content: bool| -> Vec<u128> {
+            let wanted = keys.iter().zip(by_content).filter(|(_, is)| **is == content);
+            wanted.filter_map(|(key, _)| *key).collect()
+        };
+        let (contents, event_ids) = (of(true), of(false));
+        let state = &mut self.writer.state;
+        let chunks = Arc::clone(state.chunks());
+        let mut contents = state.seen.in_first_runs(&chunks, &contents, self.runs_before)?.into_iter();
+        let mut known = state.seen.contains(&chunks, &event_ids)?.into_iter();
+        let mut earlier = std::collections::HashSet::with_capacity(event_ids.len());
+        Ok(keys
+            .iter()
+            .zip(by_content)
+            .map(|(key, by_content)| match key {
+                None => true,
+                Some(_) if *by_content => !contents.next().unwrap_or(false),
+                Some(key) => !known.next().unwrap_or(false) && earlier.insert(*key),
+            })
+            .collect())
     }
 
     /// Before the first rows: where they come from; before rows that need it: the schema.
@@ -212,12 +268,17 @@ impl<'db> Import<'db> {
         Ok(())
     }
 
-    fn write(&mut self, kind: u8, rows: u32, body: &[u8]) -> Result<()> {
-        let header =
-            FrameHeader { commit: self.commit, recorded: self.writer.options.clock.now(), kind, rows };
-        self.writer.history.append(header, body).map(drop).inspect_err(|error| {
-            self.writer.poisoned = Some(error.to_string());
-        })
+    /// Writes a frame; answers when it was recorded.
+    fn write(&mut self, kind: u8, rows: u32, body: &[u8]) -> Result<Millis> {
+        let recorded = self.writer.options.clock.now();
+        let header = FrameHeader { commit: self.commit, recorded, kind, rows };
+        match self.writer.history.append(header, body) {
+            Ok(_) => Ok(recorded),
+            Err(error) => {
+                self.writer.poisoned = Some(error.to_string());
+                Err(error)
+            }
+        }
     }
 
     /// Makes all of it durable and visible. An import without new rows changes
@@ -233,7 +294,7 @@ impl<'db> Import<'db> {
             return Ok(report);
         }
         self.write_declared()?;
-        self.write(records::COMMIT | FINAL, 0, &[])?;
+        let recorded = self.write(records::COMMIT | FINAL, 0, &[])?;
         if let Err(error) = self.writer.history.sync() {
             self.writer.poisoned = Some(error.to_string());
             return Err(error);
@@ -243,11 +304,11 @@ impl<'db> Import<'db> {
         self.writer.acknowledged = end;
         self.writer.last_commit = self.commit;
         self.writer.rows += self.added;
-        // The names were declared as rows came; the history is read from the schema before them.
-        self.undeclare();
-        let disk = Arc::clone(&self.writer.disk);
+        let state = &mut self.writer.state;
+        state.recorded.note(self.commit, recorded, false, &[]);
+        (state.commit, state.end) = (self.commit, end);
         self.spill.remove();
-        let built = build(&mut self.writer, &*disk, end);
+        let built = self.build();
         if let Err(error) = built {
             let why = format!(
                 "the import is durable as commit {}, but the graph is not made: {error}",
@@ -270,32 +331,26 @@ impl<'db> Import<'db> {
         }
     }
 
-    /// Takes back what was declared. What was widened meanwhile cannot be narrowed, so it is put back.
-    fn undeclare(&mut self) {
-        let state = &mut self.writer.state;
-        state.names.schema = Arc::new(self.before.clone());
-        state.customers = self.customers_before.take();
+    /// Seals what was imported.
+    fn build(&mut self) -> Result<()> {
+        let sorted = self.sorter.end()?;
+        seal_sorted(&mut self.writer.state, &sorted)?;
+        self.writer.write_head()
     }
 
     fn abandon(&mut self) -> Result<()> {
         self.done = true;
-        self.undeclare();
-        self.writer.state.forget_unsealed_keys();
+        let sorted = self.sorter.end();
+        self.writer.state.go_back(&self.before);
         self.spill.remove();
+        // What sorting came to is not wanted any more, be it an error.
+        drop(sorted);
         if self.writer.history.end() != self.start {
             let start = self.start;
             self.writer.history.truncate(start)?;
         }
         Ok(())
     }
-}
-
-/// Absorbs what was imported and seals it.
-fn build(writer: &mut Writer, disk: &dyn Disk, end: Position) -> Result<()> {
-    let Writer { state, history, options, .. } = writer;
-    absorb(state, disk, history, end, options, Keys::Known)?;
-    writer.seal()?;
-    writer.write_head()
 }
 
 impl Drop for Import<'_> {

@@ -46,6 +46,7 @@ mod absorb;
 mod check;
 mod commit;
 mod seal;
+mod side_by_side;
 mod state;
 
 mod db;

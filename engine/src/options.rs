@@ -18,6 +18,9 @@ pub struct Options {
     /// Interactions kept in memory before they are sealed into the graph; more at once are
     /// sorted outside memory. Default `limits::TAIL_INTERACTIONS_MAX`.
     pub tail_interactions: usize,
+    /// Threads that much is sorted and encoded on; 0 for as many as there are processors and
+    /// `memory_bytes` have room for. Default 0. What is stored does not depend on it.
+    pub threads: usize,
     /// What commits are stamped with, and now is. Default the system's clock.
     pub clock: Clock,
 }
@@ -30,7 +33,24 @@ impl Default for Options {
             memory_bytes: 512 << 20,
             horizon_ms: crate::limits::HORIZON_MS_DEFAULT,
             tail_interactions: crate::limits::TAIL_INTERACTIONS_MAX,
+            threads: 0,
             clock: Clock::system(),
+        }
+    }
+}
+
+/// Memory that a thread needs while it makes segments, roughly.
+const SEAL_THREAD_BYTES: usize = 128 << 20;
+
+impl Options {
+    /// Threads that segments are made on.
+    pub(crate) fn seal_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(self.memory_bytes / SEAL_THREAD_BYTES)
+                .max(1),
+            threads => threads,
         }
     }
 }

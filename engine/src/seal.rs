@@ -4,10 +4,11 @@
 //! and is folded into a new base once its runs pass an eighth of it or
 //! [`MERGED_RUNS_MAX`] merges have gathered.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::block::Block;
-use crate::chunks::{ChunkWriter, Chunks};
+use crate::chunks::{Blob, ChunkRef, ChunkWriter, Chunks};
 use crate::column::Column;
 use crate::error::Result;
 use crate::index::IndexBuilder;
@@ -17,8 +18,9 @@ use crate::merge::select_customers;
 use crate::model::CustomerOrdinal;
 use crate::names::Names;
 use crate::order::merge_blocks;
-use crate::segment;
-use crate::span::{Wanted, read_range, read_run};
+use crate::segment::{self, EncodedSegment};
+use crate::side_by_side::side_by_side;
+use crate::span::{Wanted, read_run};
 
 const RUNS_MAX: usize = 8;
 const MERGED_RUNS_MAX: usize = 3;
@@ -55,67 +57,79 @@ impl Amount {
 }
 
 /// Gives the new interactions of some customers, or none.
-pub(crate) type NewRows<'a> = &'a mut dyn FnMut(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>>;
+pub(crate) type NewRows<'a> = &'a (dyn Fn(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>> + Sync);
 
-/// Writes segments of one range in ascending order of customers.
-struct RunWriter<'a, 'c> {
-    out: &'a mut ChunkWriter<'c>,
+/// Segments of some customers, ascending, and who of them has what.
+struct Made {
+    segments: Vec<MadeSegment>,
     index: IndexBuilder,
-    segments: Vec<SegmentMeta>,
 }
 
-impl<'a, 'c> RunWriter<'a, 'c> {
-    fn new(out: &'a mut ChunkWriter<'c>, range: u32) -> Self {
-        Self { out, index: IndexBuilder::new(range), segments: Vec::new() }
-    }
+/// A segment that is not in the graph yet.
+struct MadeSegment {
+    bytes: EncodedSegment,
+    /// Without the places in the graph.
+    meta: SegmentMeta,
+}
 
-    fn push(&mut self, block: &Block) -> Result<()> {
-        if block.customers.is_empty() {
-            return Ok(());
-        }
-        self.index.add(block)?;
-        // Whole customers, in pieces of nearly equal size.
-        let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
-        let piece_rows = block.rows().div_ceil(pieces);
-        let text = text_before(block);
-        let fits = |first: usize, last: usize| match (text.get(first), text.get(last + 1)) {
-            (Some(&from), Some(&to)) => to - from <= FOLD_TEXT_BYTES,
-            _ => true,
+impl MadeSegment {
+    fn new(block: &Block) -> Result<Self> {
+        let meta = SegmentMeta {
+            header: ChunkRef { id: 0, len: 0, checksum: 0 },
+            body: Blob::default(),
+            rows: block.rows() as u64,
+            customers: block.customers.len() as u32,
+            first: block.customers.first().copied().unwrap_or_default(),
+            last: block.customers.last().copied().unwrap_or_default(),
+            time_min: block.times.iter().copied().min().unwrap_or_default(),
+            time_max: block.times.iter().copied().max().unwrap_or_default(),
         };
-        let mut first = 0;
-        while first < block.customers.len() {
-            let start = block.journey(first).start;
-            let mut last = first;
-            while last + 1 < block.customers.len()
-                && block.journey(last + 1).end - start <= piece_rows
-                && fits(first, last + 1)
-            {
-                last += 1;
-            }
-            if first == 0 && last + 1 == block.customers.len() {
-                self.segment(block)?;
-            } else {
-                let span = match (block.customers.get(first), block.customers.get(last)) {
-                    (Some(&first), Some(&last)) => first..=last,
-                    _ => break,
-                };
-                self.segment(&select_customers(block, span))?;
-            }
-            first = last + 1;
+        Ok(Self { bytes: segment::encode(block)?, meta })
+    }
+
+    fn write(self, out: &mut ChunkWriter<'_>) -> Result<SegmentMeta> {
+        let header = out.chunk(self.bytes.header)?;
+        Ok(SegmentMeta { header, body: out.blob(&self.bytes.body)?, ..self.meta })
+    }
+}
+
+/// Makes the segments of a block of one range.
+fn make(range: u32, block: &Block) -> Result<Made> {
+    let mut made = Made { segments: Vec::new(), index: IndexBuilder::new(range) };
+    if block.customers.is_empty() {
+        return Ok(made);
+    }
+    made.index.add(block)?;
+    // Whole customers, in pieces of nearly equal size.
+    let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
+    let piece_rows = block.rows().div_ceil(pieces);
+    let text = text_before(block);
+    let fits = |first: usize, last: usize| match (text.get(first), text.get(last + 1)) {
+        (Some(&from), Some(&to)) => to - from <= FOLD_TEXT_BYTES,
+        _ => true,
+    };
+    let mut first = 0;
+    while first < block.customers.len() {
+        let start = block.journey(first).start;
+        let mut last = first;
+        while last + 1 < block.customers.len()
+            && block.journey(last + 1).end - start <= piece_rows
+            && fits(first, last + 1)
+        {
+            last += 1;
         }
-        Ok(())
+        if first == 0 && last + 1 == block.customers.len() {
+            made.segments.push(MadeSegment::new(block)?);
+        } else {
+            let span = match (block.customers.get(first), block.customers.get(last)) {
+                (Some(&first), Some(&last)) => first..=last,
+                _ => break,
+            };
+            made.segments.push(MadeSegment::new(&select_customers(block, span))?);
+        }
+        first = last + 1;
     }
-
-    fn segment(&mut self, block: &Block) -> Result<()> {
-        let meta = write_segment(self.out, block)?;
-        self.segments.push(meta);
-        Ok(())
-    }
-
-    fn finish(self, level: u8) -> Result<Run> {
-        let index = self.out.blob(&self.index.finish()?)?;
-        Ok(Run { level, segments: self.segments, index })
-    }
+    Ok(made)
 }
 
 /// Bytes of text before each customer and after the last; empty where all of it fits a segment.
@@ -142,88 +156,115 @@ fn text_before(block: &Block) -> Vec<u64> {
 
 /// Writes one segment.
 pub(crate) fn write_segment(out: &mut ChunkWriter<'_>, block: &Block) -> Result<SegmentMeta> {
-    let encoded = segment::encode(block)?;
-    let header = out.chunk(encoded.header)?;
-    let body = out.blob(&encoded.body)?;
-    Ok(SegmentMeta {
-        header,
-        body,
-        rows: block.rows() as u64,
-        customers: block.customers.len() as u32,
-        first: block.customers.first().copied().unwrap_or_default(),
-        last: block.customers.last().copied().unwrap_or_default(),
-        time_min: block.times.iter().copied().min().unwrap_or_default(),
-        time_max: block.times.iter().copied().max().unwrap_or_default(),
-    })
+    MadeSegment::new(block)?.write(out)
 }
 
-/// Adds new interactions to a range: as its base where it has none, folded into
-/// a new base where they are many, else as a run.
+/// What becomes of a range that gets new interactions.
+struct Change {
+    range: u32,
+    /// Runs that are merged with what is new, oldest first; they end with it.
+    merged: Vec<Run>,
+    /// Of the run that comes of it; [`BASE`] for a base.
+    level: u8,
+    spans: Vec<RangeInclusive<CustomerOrdinal>>,
+}
+
+/// The level of a base.
+const BASE: u8 = u8::MAX;
+
+impl Change {
+    /// A base where there is none, or where what is new or has gathered is much, else a run.
+    fn of(number: u32, range: &mut Range, amount: Amount) -> Self {
+        let overlay: u64 = range.runs.iter().map(Run::rows).sum();
+        let base = range.base.rows();
+        let seals = range.runs.iter().filter(|run| run.level == 0).count();
+        let merges = range.runs.len() - seals;
+        let is_full = seals + 1 >= RUNS_MAX;
+        let fold = base == 0
+            || (overlay + amount.rows) * OVERLAY_SHARE > base
+            || (is_full && merges + 1 >= MERGED_RUNS_MAX);
+        let (merged, level) = if fold {
+            let Range { base, runs } = std::mem::take(range);
+            (std::iter::once(base).chain(runs).collect(), BASE)
+        } else if is_full {
+            // Merges come before seals: they are older. What is new goes into the merge at once: it
+            // could not be read back before it is sent, and would be written twice.
+            (range.runs.split_off(merges), 1)
+        } else {
+            (Vec::new(), 0)
+        };
+        let all = Amount::of(&merged.iter().collect::<Vec<_>>()).and(amount);
+        Self { range: number, spans: spans(number, all).collect(), merged, level }
+    }
+
+    /// The segments of some customers.
+    fn make(
+        &self,
+        chunks: &Chunks,
+        names: &Names,
+        span: &RangeInclusive<CustomerOrdinal>,
+        new: NewRows<'_>,
+    ) -> Result<Made> {
+        let mut parts = Vec::new();
+        for run in &self.merged {
+            parts.extend(read_run(chunks, names, run, span.clone(), Wanted::All)?);
+        }
+        parts.extend(new(span.clone())?);
+        make(self.range, &merged(names, parts)?)
+    }
+}
+
+/// Adds new interactions to ranges: as their base where they have none, folded into
+/// a new base where they are many, else as a run. Spans of customers are made side by side
+/// on `threads`, and written in order.
 pub(crate) fn install(
     chunks: &Chunks,
     names: &Names,
     out: &mut ChunkWriter<'_>,
-    number: u32,
-    range: &mut Range,
-    amount: Amount,
+    ranges: &mut Vec<Range>,
+    amounts: &BTreeMap<u32, Amount>,
     new: NewRows<'_>,
+    threads: usize,
 ) -> Result<()> {
-    let overlay: u64 = range.runs.iter().map(Run::rows).sum();
-    let base = range.base.rows();
-    if base == 0 || (overlay + amount.rows) * OVERLAY_SHARE > base {
-        return fold(chunks, names, out, number, range, amount, new);
+    let mut changes = Vec::with_capacity(amounts.len());
+    for (&number, &amount) in amounts {
+        if ranges.len() <= number as usize {
+            ranges.resize_with(number as usize + 1, Range::default);
+        }
+        if let Some(range) = ranges.get_mut(number as usize) {
+            changes.push(Change::of(number, range, amount));
+        }
     }
-    let seals = range.runs.iter().filter(|run| run.level == 0).count();
-    if seals + 1 < RUNS_MAX {
-        let mut writer = RunWriter::new(out, number);
-        for span in spans(number, amount) {
-            if let Some(block) = new(span)? {
-                writer.push(&block)?;
+    let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
+        changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
+    let mut written: Option<(Run, IndexBuilder)> = None;
+    side_by_side(
+        threads,
+        &steps,
+        |(change, span)| change.make(chunks, names, span, new),
+        |(change, span), made| {
+            let (mut run, mut index) = match written.take() {
+                Some(written) => written,
+                None => (Run { level: change.level, ..Run::default() }, IndexBuilder::new(change.range)),
+            };
+            for segment in made.segments {
+                run.segments.push(segment.write(out)?);
             }
-        }
-        range.runs.push(writer.finish(0)?);
-        return Ok(());
-    }
-    let merges = range.runs.len() - seals;
-    if merges + 1 >= MERGED_RUNS_MAX {
-        return fold(chunks, names, out, number, range, amount, new);
-    }
-    // Merges come before seals: they are older. What is new goes into the merge at once: it
-    // could not be read back before it is sent, and would be written twice.
-    let seals = range.runs.split_off(merges);
-    let all = Amount::of(&seals.iter().collect::<Vec<_>>()).and(amount);
-    let mut writer = RunWriter::new(out, number);
-    for span in spans(number, all) {
-        let mut parts = Vec::new();
-        for run in &seals {
-            parts.extend(read_run(chunks, names, run, span.clone(), Wanted::All)?);
-        }
-        parts.extend(new(span)?);
-        writer.push(&merged(names, parts)?)?;
-    }
-    range.runs.push(writer.finish(1)?);
-    Ok(())
-}
-
-fn fold(
-    chunks: &Chunks,
-    names: &Names,
-    out: &mut ChunkWriter<'_>,
-    number: u32,
-    range: &mut Range,
-    amount: Amount,
-    new: NewRows<'_>,
-) -> Result<()> {
-    let all = Amount::of(&range.all().collect::<Vec<_>>()).and(amount);
-    let mut writer = RunWriter::new(out, number);
-    for span in spans(number, all) {
-        let mut parts = read_range(chunks, names, range, span.clone(), Wanted::All)?;
-        parts.extend(new(span)?);
-        writer.push(&merged(names, parts)?)?;
-    }
-    let base = writer.finish(u8::MAX)?;
-    *range = Range { base, runs: Vec::new() };
-    Ok(())
+            index.append(made.index)?;
+            if change.spans.last() != Some(*span) {
+                written = Some((run, index));
+                return Ok(());
+            }
+            run.index = out.blob(&index.finish()?)?;
+            if let Some(range) = ranges.get_mut(change.range as usize) {
+                match change.level {
+                    BASE => range.base = run,
+                    _ => range.runs.push(run),
+                }
+            }
+            Ok(())
+        },
+    )
 }
 
 fn merged(names: &Names, mut parts: Vec<Block>) -> Result<Block> {

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use crate::Schema;
 use crate::block::Block;
 use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
-use crate::dedupe::{DigestSet, RunPages, UNSEALED_DIGESTS_FULL};
+use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::history::Position;
@@ -70,10 +70,13 @@ impl Seen {
         self.set.contains(keys, &SeenPages { chunks, pages: &self.pages })
     }
 
-    /// Seals the digests in memory, and merges runs that are due. Answers the
-    /// chunks that are no longer used.
-    fn seal(&mut self, out: &mut ChunkWriter<'_>, chunks: &Chunks) -> Result<Vec<u64>> {
-        let mut unused = Vec::new();
+    /// As [`Seen::contains`], of the first `runs` runs alone.
+    pub(crate) fn in_first_runs(&mut self, chunks: &Chunks, keys: &[u128], runs: usize) -> Result<Vec<bool>> {
+        self.set.in_first_runs(keys, runs, &SeenPages { chunks, pages: &self.pages })
+    }
+
+    /// Seals the digests in memory.
+    fn seal_memory(&mut self, out: &mut ChunkWriter<'_>) -> Result<()> {
         if self.set.unsealed() > 0 {
             let encoded = self.set.encode_unsealed(self.next_run);
             let pages = encoded.pages.into_iter().map(|page| out.chunk(page)).collect::<Result<_>>()?;
@@ -81,6 +84,14 @@ impl Seen {
             self.next_run += 1;
             self.set.sealed(encoded.meta);
         }
+        Ok(())
+    }
+
+    /// Seals the digests in memory, and merges runs that are due. Answers the
+    /// chunks that are no longer used.
+    fn seal(&mut self, out: &mut ChunkWriter<'_>, chunks: &Chunks) -> Result<Vec<u64>> {
+        let mut unused = Vec::new();
+        self.seal_memory(out)?;
         while let Some(due) = self.set.due_merge() {
             out.send()?;
             let mut pages: BTreeMap<u32, ChunkRef> = BTreeMap::new();
@@ -120,9 +131,21 @@ pub(crate) struct State {
     pub recorded: Log,
     /// Where the history ends that this state reflects.
     pub end: Position,
+    /// Threads that segments are made on.
+    pub threads: usize,
     next_chunk: u64,
     doomed: Vec<u64>,
     saved: Saved,
+}
+
+/// A state as it was when rows that may have to be given up began to come.
+pub(crate) struct Mark {
+    names: Names,
+    identities: usize,
+    customers: Option<Arc<Block>>,
+    present: Arc<RoaringBitmap>,
+    recorded: Log,
+    rows: u64,
 }
 
 /// What the manifest's cohorts and customers' attributes were made from.
@@ -172,6 +195,7 @@ impl State {
             rows: manifest.rows,
             recorded: Log::load(&manifest.recorded),
             end: manifest.covered,
+            threads: 1,
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
             version: Version::new(manifest, chunks),
@@ -205,6 +229,16 @@ impl State {
     /// kept however often it comes.
     pub(crate) fn keys(&self, frame: &FrameRows, domain: u8) -> Vec<Option<u128>> {
         let digests = frame.occurrences.as_ref().map(|_| self.frame_digests(frame));
+        self.keys_by(frame, domain, digests.as_deref())
+    }
+
+    /// As [`State::keys`], for rows whose content digests are known.
+    pub(crate) fn keys_by(
+        &self,
+        frame: &FrameRows,
+        domain: u8,
+        digests: Option<&[u128]>,
+    ) -> Vec<Option<u128>> {
         let event_id = self.names.schema.role(Role::EventId).map(|attribute| attribute.id);
         let event_ids =
             frame.columns.iter().find(|(attr, _)| Some(*attr) == event_id).map(|(_, column)| column);
@@ -216,7 +250,7 @@ impl State {
                     return Some(digest::event_key(self.store_key, dictionary.get(place)));
                 }
                 let occurrence = frame.occurrences.as_ref()?.get(row).copied().filter(|&n| n >= 0)?;
-                let digest = digests.as_ref()?.get(row)?;
+                let digest = digests?.get(row)?;
                 Some(digest::content_key(self.store_key, domain, *digest, occurrence as u32))
             })
             .collect()
@@ -240,35 +274,49 @@ impl State {
             .collect()
     }
 
-    /// Remembers keys, and seals them once many have gathered.
+    /// Remembers keys that are new, and seals them once many have gathered.
     pub(crate) fn remember(&mut self, keys: &[Option<u128>]) -> Result<()> {
         let keys: Vec<u128> = keys.iter().flatten().copied().collect();
         for part in keys.chunks(1 << 16) {
-            self.seen.set.insert(part);
-            if self.seen.set.unsealed() >= UNSEALED_DIGESTS_FULL {
+            self.seen.set.insert_new(part);
+            if self.seen.set.is_full() {
+                // Runs are merged with the next manifest, so that the first ones stay what they were.
                 let chunks = Arc::clone(self.chunks());
                 let mut out = ChunkWriter::new(&chunks, self.next_chunk);
-                let unused = self.seen.seal(&mut out, &chunks)?;
+                self.seen.seal_memory(&mut out)?;
                 self.next_chunk = out.next();
                 out.send()?;
-                // Runs that a manifest names stay until the next one; the others can go.
-                let named: HashSet<u64> = self
-                    .version
-                    .manifest
-                    .digests
-                    .iter()
-                    .flat_map(|run| &run.pages)
-                    .map(|chunk| chunk.id)
-                    .collect();
-                let gone: Vec<u64> = unused.into_iter().filter(|id| !named.contains(id)).collect();
-                chunks.remove(&gone)?;
             }
         }
         Ok(())
     }
 
+    /// What there is, to go back to. Nothing may be sealed or shown in between.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            names: self.names.clone(),
+            identities: self.names.identities.read().len(),
+            customers: self.customers.clone(),
+            present: Arc::clone(&self.present),
+            recorded: self.recorded.clone(),
+            rows: self.rows,
+        }
+    }
+
+    /// Becomes what it was at a mark.
+    pub(crate) fn go_back(&mut self, mark: &Mark) {
+        self.names = mark.names.clone();
+        // Readers share the table, and look no further than their own last identity.
+        self.names.identities.write().truncate(mark.identities);
+        self.customers.clone_from(&mark.customers);
+        self.present = Arc::clone(&mark.present);
+        self.recorded = mark.recorded.clone();
+        self.rows = mark.rows;
+        self.forget_unsealed_keys();
+    }
+
     /// Forgets keys remembered since the last seal.
-    pub(crate) fn forget_unsealed_keys(&mut self) {
+    fn forget_unsealed_keys(&mut self) {
         let manifest = &self.version.manifest;
         let named: HashSet<u64> = manifest.digests.iter().map(|run| run.meta.run).collect();
         let orphans: Vec<u64> = (self.seen.pages.iter().filter(|(run, _)| !named.contains(run)))
@@ -326,11 +374,12 @@ impl State {
     }
 
     pub(crate) fn note_present(&mut self, customers: &[u32]) {
-        if customers.iter().any(|&customer| !self.present.contains(customer)) {
-            let mut sorted = customers.to_vec();
-            sorted.sort_unstable();
-            sorted.dedup();
-            Arc::make_mut(&mut self.present).extend(sorted);
+        let mut new: Vec<u32> =
+            customers.iter().copied().filter(|&customer| !self.present.contains(customer)).collect();
+        if !new.is_empty() {
+            new.sort_unstable();
+            new.dedup();
+            Arc::make_mut(&mut self.present).extend(new);
         }
     }
 
@@ -364,7 +413,7 @@ impl State {
         }
         let text_of_row = block.text_bytes().div_ceil(block.rows().max(1)) as u64;
         rows_of.values_mut().for_each(|amount| amount.text = amount.rows.saturating_mul(text_of_row));
-        self.seal_with(&rows_of, &mut |span| {
+        self.seal_with(&rows_of, &|span| {
             Ok(Some(select_customers(&block, span)).filter(|block| !block.customers.is_empty()))
         })
     }
@@ -376,14 +425,8 @@ impl State {
         let mut out = ChunkWriter::new(&chunks, self.next_chunk);
         let old = Arc::clone(&self.version);
         let mut manifest = old.manifest.clone();
-        for (&number, &amount) in rows_of {
-            if manifest.ranges.len() <= number as usize {
-                manifest.ranges.resize_with(number as usize + 1, Range::default);
-            }
-            if let Some(range) = manifest.ranges.get_mut(number as usize) {
-                install(&chunks, &self.names, &mut out, number, range, amount, new)?;
-            }
-        }
+        let ranges = &mut manifest.ranges;
+        install(&chunks, &self.names, &mut out, ranges, rows_of, new, self.threads)?;
         manifest.interactions = manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::rows).sum();
         manifest.schema = Schema::clone(&self.names.schema);
         for (attr, symbols) in &self.names.symbols {

@@ -1,3 +1,4 @@
+use super::occurrences::Occurrences;
 use super::run::PAGE_DIGESTS;
 use super::*;
 use proptest::prelude::*;
@@ -192,6 +193,59 @@ proptest! {
             prop_assert_eq!(counting.count_then_add(&rows, &mut spill).expect("sound"), expected);
         }
     }
+}
+
+proptest! {
+    /// In order of time or not, and wherever the order breaks.
+    #[test]
+    fn arrivals_are_counted(
+        calls in prop::collection::vec((0..4_i64, prop::collection::vec(0..6_u64, 0..40), 0..20_u8), 0..30),
+        memory_digests_max in 1..64_usize,
+    ) {
+        let mut arrivals = Arrivals::new(memory_digests_max);
+        let mut spill = Scratch::default();
+        let mut obvious = HashMap::new();
+        let mut now = 0;
+        for (step, numbers, back) in calls {
+            now += step - if back == 0 { 3 } else { 0 };
+            // Some share the time of the call before.
+            let times: Vec<i64> = (0..).zip(&numbers).map(|(place, _)| now + place / 8).collect();
+            now = times.last().copied().unwrap_or(now);
+            let rows: Vec<u128> =
+                numbers.iter().zip(&times).map(|(&number, &time)| digest(number + ((time as u64) << 8))).collect();
+            let expected: Vec<u32> = rows
+                .iter()
+                .map(|&row| {
+                    let count = obvious.entry(row).or_insert(0_u32);
+                    *count += 1;
+                    *count - 1
+                })
+                .collect();
+            prop_assert_eq!(arrivals.count_then_add(&rows, &times, &mut spill).expect("sound"), expected);
+        }
+    }
+
+    #[test]
+    fn digests_are_sorted(digests in prop::collection::vec(prop_oneof![0..9_u128, any::<u128>()], 0..600)) {
+        let mut sorted = digests.clone();
+        sorted.sort_unstable();
+        let mut dealt = digests;
+        sort_uniform(&mut dealt);
+        prop_assert_eq!(dealt, sorted);
+    }
+}
+
+#[test]
+fn extents_are_read_back() {
+    let mut arrivals = Arrivals::new(1 << 20);
+    let mut spill = Scratch::default();
+    for call in 0..5_u64 {
+        let rows = digests(call * 50_000..(call + 1) * 50_000);
+        let counts = arrivals.count_then_add(&rows, &[call as i64; 50_000], &mut spill).expect("sound");
+        assert!(counts.iter().all(|&count| count == 0));
+    }
+    let counts = arrivals.count_then_add(&digests(0..260_000), &[0; 260_000], &mut spill).expect("sound");
+    assert!((0..).zip(counts).all(|(number, count)| count == u32::from(number < 250_000)));
 }
 
 /// Scratch bytes in memory; counts reads.

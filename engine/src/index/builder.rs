@@ -56,6 +56,30 @@ impl IndexBuilder {
         Ok(())
     }
 
+    /// Adds what another builder of the same range has counted, of other customers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it counted one that this has too, or is of another range.
+    pub fn append(&mut self, other: Self) -> Result<()> {
+        if other.range_number != self.range_number {
+            return Err(Error::invalid("a block to be indexed has customers of another range"));
+        }
+        for (word, others) in self.seen.iter_mut().zip(&other.seen) {
+            if *word & others != 0 {
+                return Err(Error::invalid("a customer was added to an index twice"));
+            }
+            *word |= others;
+        }
+        for (symbol, levels) in other.symbols {
+            let all = self.symbols.entry(symbol).or_default();
+            all.iter_mut().zip(levels).for_each(|(all, mut level)| all.append(&mut level));
+        }
+        for (month, mut members) in other.months {
+            self.months.entry(month).or_default().append(&mut members);
+        }
+        Ok(())
+    }
+
     fn members(&mut self, customers: &[CustomerOrdinal]) -> Result<Members> {
         let mut members = Vec::with_capacity(customers.len());
         for &customer in customers {

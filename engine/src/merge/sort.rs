@@ -55,34 +55,26 @@ impl Rows {
 /// [`Error::Limit`] for more than 2^32 - 1 rows; what `tie` answers.
 pub fn sort_rows(rows: Rows, tie: &mut dyn FnMut(&Rows, usize, usize) -> Result<Ordering>) -> Result<Block> {
     rows.check()?;
-    // One number to compare: customer, time (its sign turned, so that it compares
-    // as unsigned) and row.
-    let mut keys: Vec<u128> = (0_u32..)
-        .zip(rows.customers.iter().zip(&rows.times))
-        .map(|(row, (&customer, &time))| {
-            u128::from(customer) << 96 | u128::from(time as u64 ^ (1 << 63)) << 32 | u128::from(row)
-        })
-        .collect();
-    if !keys.is_sorted() {
-        keys.sort_unstable();
-    }
-    let mut order: Vec<u32> = keys.iter().map(|&key| key as u32).collect();
+    let mut order = by_customer(&rows.customers);
     let sequences = rows.columns.iter().find_map(|(attr, column)| match column {
         Column::Int { values, .. } if *attr == AttrId::SEQUENCE => Some(values.as_slice()),
         _ => None,
     });
-    let sequence_of = |row: u32| sequences.and_then(|all| all.get(row as usize)).map_or(0, |&s| s as u64);
-    let mut start = 0;
-    for group in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
-        if let Some(same_time) = order.get_mut(start..start + group.len()).filter(|_| group.len() > 1) {
-            same_time.sort_unstable_by_key(|&row| (sequence_of(row), row));
-            for same in same_time.chunk_by_mut(|&a, &b| sequence_of(a) == sequence_of(b)) {
-                sort_ties(same, &mut |a, b| tie(&rows, a, b))?;
-            }
+    let key = |row: u32| {
+        let sequence = sequences.and_then(|all| all.get(row as usize)).map_or(0, |&s| s as u64);
+        (rows.times.get(row as usize).copied().unwrap_or_default(), sequence)
+    };
+    let customer = |row: u32| rows.customers.get(row as usize).copied();
+    for journey in order.chunk_by_mut(|&a, &b| customer(a) == customer(b)) {
+        // Most come in order of time.
+        if journey.is_sorted_by(|&a, &b| key(a) < key(b)) {
+            continue;
         }
-        start += group.len();
+        journey.sort_unstable_by_key(|&row| (key(row), row));
+        for same in journey.chunk_by_mut(|&a, &b| key(a) == key(b)) {
+            sort_ties(same, &mut |a, b| tie(&rows, a, b))?;
+        }
     }
-    drop(keys);
 
     let mut block = Block { offsets: vec![0], ..Block::default() };
     let customers = pick(&rows.customers, &order);
@@ -110,6 +102,33 @@ pub fn sort_rows(rows: Rows, tie: &mut dyn FnMut(&Rows, usize, usize) -> Result<
         block.columns.push((attr, column));
     }
     Ok(block)
+}
+
+/// The rows, customer by customer, each customer's as they stood.
+fn by_customer(customers: &[CustomerOrdinal]) -> Vec<u32> {
+    let bounds = customers.iter().fold((u32::MAX, 0), |(low, high), &c| (c.min(low), c.max(high)));
+    let (first, last) = (bounds.0.min(bounds.1), bounds.1);
+    let width = (last - first) as usize + 1;
+    if width > customers.len().saturating_mul(4) {
+        let mut keys: Vec<u64> =
+            (0..).zip(customers).map(|(row, &customer): (u64, _)| u64::from(customer) << 32 | row).collect();
+        keys.sort_unstable();
+        return keys.into_iter().map(|key| key as u32).collect();
+    }
+    // A count of each customer, then the place of the next row.
+    let mut places = vec![0_u32; width];
+    customers.iter().for_each(|&customer| places[(customer - first) as usize] += 1);
+    let mut end = 0;
+    for place in &mut places {
+        end += std::mem::replace(place, end);
+    }
+    let mut order = vec![0; customers.len()];
+    for (row, &customer) in (0..).zip(customers) {
+        let place = &mut places[(customer - first) as usize];
+        order[*place as usize] = row;
+        *place += 1;
+    }
+    order
 }
 
 fn pick<T: Copy + Default>(values: &[T], order: &[u32]) -> Vec<T> {
