@@ -133,6 +133,7 @@ pub fn encode(block: &Block) -> Result<EncodedSegment> {
     }
     if block.offsets.first() != Some(&0)
         || block.offsets.last().is_none_or(|&end| end as usize != rows)
+        || block.times.len() != rows
         || lengths.len() != block.customers.len()
     {
         return Err(Error::invalid("a block's offsets do not fit its customers and interactions"));

@@ -164,19 +164,7 @@ pub(crate) fn read_run(
     Ok(read_chosen(chunks, names, run, &Chosen::Span(span), wanted)?.map(|read| read.block))
 }
 
-/// What a range holds of `span`, oldest first; blocks may share customers.
-pub(crate) fn read_range(
-    chunks: &Chunks,
-    names: &Names,
-    range: &Range,
-    span: RangeInclusive<CustomerOrdinal>,
-    wanted: Wanted<'_>,
-) -> Result<Vec<Block>> {
-    let parts = read_range_of(chunks, names, range, &Chosen::Span(span), wanted)?;
-    Ok(parts.into_iter().map(|read| read.block).collect())
-}
-
-/// As [`read_range`], of any chosen customers.
+/// What a range holds of chosen customers, oldest first; blocks may share customers.
 pub(crate) fn read_range_of(
     chunks: &Chunks,
     names: &Names,

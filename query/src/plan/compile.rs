@@ -289,6 +289,7 @@ impl<'a> Planner<'a> {
         let want_sets = leaves || ends == Ends::Customers;
         let (schema, attrs) = (operator.schema(), operator.attrs());
         let (tail, taken) = Tail::compile(ops, schema, attrs, want_sets, env, &mut self.sink)?;
+        let tail = tail.of_journeys();
         let rest = ops.get(taken..).unwrap_or_default();
         let Some((op, after)) = rest.split_first() else {
             let then = if ends == Ends::Customers { Then::Customers } else { Then::Answer };

@@ -161,11 +161,8 @@ impl Tail {
                     (schema, attrs) = project(&mut stages, chosen, columns);
                 }
                 OpKind::Aggregate { items, group_by } => {
-                    let (mut aggregate, output, output_attrs) =
+                    let (aggregate, output, output_attrs) =
                         Aggregate::compile(items, group_by, &scope, with_sets, env, sink)?;
-                    if stages.iter().all(|stage| matches!(stage, Stage::Where(_))) {
-                        aggregate.takes_ascending(schema.find("customer"));
-                    }
                     stages.push(Stage::Aggregate(Arc::new(aggregate)));
                     (schema, attrs) = (output, output_attrs);
                 }
@@ -213,6 +210,19 @@ impl Tail {
         let mut tail = Self { stages, blocking, widths, inputs, written, output: schema, want_sets };
         tail.drop_unread();
         Some((tail, taken))
+    }
+
+    /// Its input are rows of an operator over journeys: they come customer by
+    /// customer, ascending, and each customer in one unit of work alone.
+    pub(crate) fn of_journeys(mut self) -> Self {
+        let place = self.stages.iter().position(|stage| !matches!(stage, Stage::Where(_)));
+        if let Some(place) = place
+            && let (Some(Stage::Aggregate(aggregate)), Some(input)) =
+                (self.stages.get_mut(place), self.inputs.get(place))
+        {
+            Arc::make_mut(aggregate).takes_ascending(input.find("customer"));
+        }
+        self
     }
 
     /// Drops computed columns that nothing reads.
