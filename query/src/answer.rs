@@ -8,7 +8,7 @@ use throughline_engine::AttrId;
 
 use crate::diagnostics::Diagnostic;
 use crate::rows::env::Env;
-use crate::rows::{Cell, RowBatch};
+use crate::rows::{BuildFolding, Cell, RowBatch};
 use crate::value::Value;
 
 pub use crate::rows::env::QueryLimit;
@@ -36,14 +36,17 @@ impl Answer {
 
     /// Shows the rows of a query: symbols as text, customers as identities.
     pub(crate) fn from_batch(schema: &RowSchema, batch: &RowBatch, env: &Env) -> Result<Self, QueryLimit> {
-        let mut show = Show { env, symbols: HashMap::new(), customers: HashMap::new() };
-        let mut rows: Vec<Vec<Value>> =
-            (0..batch.len).map(|_| Vec::with_capacity(schema.columns.len())).collect();
-        for place in 0..schema.columns.len() {
-            let column = batch.columns.get(place).map_or(&[][..], Vec::as_slice);
-            for (row, values) in rows.iter_mut().enumerate() {
+        let mut show = Show { env, symbols: HashMap::default(), customers: HashMap::default() };
+        let columns: Vec<&[Cell]> = (0..schema.columns.len())
+            .map(|place| batch.columns.get(place).map_or(&[][..], Vec::as_slice))
+            .collect();
+        let mut rows = Vec::with_capacity(batch.len);
+        for row in 0..batch.len {
+            let mut values = Vec::with_capacity(columns.len());
+            for column in &columns {
                 values.push(show.value(column.get(row).unwrap_or(&Cell::Null))?);
             }
+            rows.push(values);
         }
         Ok(Self::new(schema.clone(), rows))
     }
@@ -127,8 +130,8 @@ impl Answer {
 /// Shows cells, each symbol and customer looked up once.
 struct Show<'a> {
     env: &'a Env<'a>,
-    symbols: HashMap<(AttrId, u32), Arc<str>>,
-    customers: HashMap<u32, Arc<str>>,
+    symbols: HashMap<(AttrId, u32), Arc<str>, BuildFolding>,
+    customers: HashMap<u32, Arc<str>, BuildFolding>,
 }
 
 impl Show<'_> {

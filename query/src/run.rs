@@ -5,8 +5,8 @@ mod why_not;
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
@@ -19,13 +19,17 @@ use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
 use crate::plan::flow::{Flow, Pieces, only};
-use crate::plan::index::{Choice, choose, takes_out};
+use crate::plan::index::{Choice, choose, reads_some, takes_out};
 use crate::plan::operator::{Passed, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Span, Statement};
 use crate::value::{Params, Value};
+
+/// How many threads the machine runs at once. Asking it reads files and takes as long as a small query.
+static AT_ONCE: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
 
 /// How a query is run.
 #[derive(Clone, Debug, Default)]
@@ -261,25 +265,26 @@ impl Run<'_> {
         let needed = phase.needed();
         let look = phase.wanted(&needed);
         let timed = !matches!(base, Base::All) || wanted.is_some() || phase.reads_times(look);
-        let threads = self
-            .options
-            .threads
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get));
+        let threads = self.options.threads.unwrap_or_else(|| *AT_ONCE);
         let unit_work = |worker: &mut Box<dyn Worker + '_>, unit: usize| {
             self.check()?;
             let mut passed = Passed::default();
             let mut cost = measured.then(|| PhaseCost::new(phase));
             let began = measured.then(Instant::now);
-            let (flow, read) = match timed {
+            let (flow, read, bytes) = match timed {
                 true => flow_of(snapshot, unit, &reads, wanted, base)?,
                 false => {
                     let block = snapshot.read_untimed(unit, &reads)?;
                     let read = block.rows();
-                    (Flow::new(block), read)
+                    (Flow::new(block), read, None)
                 }
             };
             if let (Some(cost), Some(began)) = (&mut cost, began) {
-                let bytes = Some(snapshot.stored_bytes(unit, &reads, timed)?);
+                let bytes = match bytes {
+                    None => snapshot.stored_bytes(unit, &reads, timed)?,
+                    Some(bytes) => bytes,
+                };
+                let bytes = Some(bytes);
                 let (customers, interactions) = (Some(flow.shown().0), Some(read as u64));
                 cost.read = Cost { customers, rows: None, interactions, bytes, time: began.elapsed() };
             }
@@ -443,7 +448,6 @@ fn cost_of(batch: &RowBatch, began: Instant) -> Cost {
     Cost { customers, rows: Some(batch.len as u64), time, ..Cost::default() }
 }
 
-/// The journeys of a unit that a phase begins with, and how many interactions were decoded for them.
 /// What a plan sees of the store, and its phases.
 fn seen<'a>(
     snapshot: &'a Snapshot,
@@ -461,13 +465,20 @@ fn seen<'a>(
     }
 }
 
+/// The journeys of a unit that a phase begins with; how many interactions were decoded for them, and
+/// how many stored bytes.
 fn flow_of(
     snapshot: &Snapshot,
     unit: usize,
     reads: &[AttrId],
     wanted: Option<&RoaringBitmap>,
     base: &Base,
-) -> Result<(Flow, usize), QueryError> {
+) -> Result<(Flow, usize, Option<u64>), QueryError> {
+    if let Some(those) = wanted.filter(|those| reads_some(snapshot, unit, those)) {
+        let (block, bytes) = snapshot.read_some(unit, those, reads)?;
+        let read = block.rows();
+        return Ok((flow_on(block, None, base), read, Some(bytes)));
+    }
     let mut block = snapshot.read(unit, reads)?;
     let read = block.rows();
     let mut wanted = wanted;
@@ -478,7 +489,7 @@ fn flow_of(
             wanted = None;
         }
     }
-    Ok((flow_on(block, wanted, base), read))
+    Ok((flow_on(block, wanted, base), read, None))
 }
 
 /// The journeys of a block that a phase begins with.

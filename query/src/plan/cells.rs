@@ -12,6 +12,18 @@ pub(crate) fn attr_cell(block: &Block, attr: AttrId, row: usize, env: &Env) -> C
     stored(column, attr, &ty, row)
 }
 
+/// The cells of an attribute at many rows.
+pub(crate) fn attr_cells<'a>(
+    block: &'a Block,
+    attr: AttrId,
+    rows: impl Iterator<Item = usize> + 'a,
+    env: &Env,
+) -> impl Iterator<Item = Cell> + 'a {
+    let column = block.column(attr);
+    let ty = env.snapshot.schema().get(attr).map_or(RowType::Int, |attribute| row_type(attribute.ty));
+    rows.map(move |row| column.map_or(Cell::Null, |column| stored(column, attr, &ty, row)))
+}
+
 /// The number at a row; `None` for NULL and for what is no number.
 pub(crate) fn number(column: Option<&Column>, row: usize) -> Option<f64> {
     let column = column.filter(|column| !column.is_null(row))?;

@@ -2,7 +2,7 @@
 //! and whether reading by it is cheaper than reading all.
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Result, Snapshot, Unit};
+use throughline_engine::{AttrId, Result, Snapshot};
 
 use super::interaction::attribute;
 use super::steps::StepFilter;
@@ -61,6 +61,22 @@ pub(crate) fn takes_out(wanted: u64, all: u64) -> bool {
     wanted.saturating_mul(2) < all
 }
 
+/// What reading an interaction costs where journeys are read one by one, in interactions of a unit
+/// that is decoded whole. Measured on a unit of 4,000 customers and 88,000 interactions, where
+/// reading every 16th customer took as long as reading all, and every 64th less than half as long.
+const SEEK: u64 = 16;
+
+/// Whether only the journeys of the wanted customers are read of a unit, rather than all.
+pub(crate) fn reads_some(snapshot: &Snapshot, unit: usize, wanted: &RoaringBitmap) -> bool {
+    let Some(unit) = snapshot.units().get(unit) else { return false };
+    let span = unit.first..=unit.last;
+    seeks(wanted.range_cardinality(span.clone()), snapshot.present().range_cardinality(span))
+}
+
+fn seeks(wanted: u64, all: u64) -> bool {
+    wanted.saturating_mul(SEEK) <= all
+}
+
 /// Decides between the candidates that the index names and a scan of all. `own` are the
 /// customers that the phase begins with, where they are not all: then there is nothing to
 /// decide, because a bitmap is asked in any case.
@@ -83,31 +99,48 @@ pub(crate) fn choose(
     Choice { estimated, wanted, units, costs, given, unread: None }
 }
 
-/// A unit is decoded whole, so what an index saves of reading is the units without a candidate;
-/// in the others it saves work on the journeys of everybody else.
+/// What an index saves of reading is the units without a candidate, and most of those with few; in
+/// the others, which are decoded whole, it saves work on the journeys of everybody else.
 fn costs(candidates: &RoaringBitmap, snapshot: &Snapshot) -> Costs {
     let (mut index, mut scan) = (0.0, 0.0);
     for unit in snapshot.units() {
+        scan += unit.interactions as f64 * (1.0 + WORK);
+    }
+    for unit in units_with(snapshot, Some(candidates)) {
+        let Some(unit) = snapshot.units().get(unit) else { continue };
         let interactions = unit.interactions as f64;
-        scan += interactions * (1.0 + WORK);
         let span = unit.first..=unit.last;
         let wanted = candidates.range_cardinality(span.clone());
-        if wanted > 0 {
-            let all = snapshot.present().range_cardinality(span).max(wanted);
-            let take = if takes_out(wanted, all) { TAKE } else { 0.0 };
-            let share = wanted as f64 / all as f64;
-            index += interactions + all as f64 * ASK + interactions * share * (WORK + take);
+        let all = snapshot.present().range_cardinality(span).max(wanted);
+        let share = wanted as f64 / all as f64;
+        if seeks(wanted, all) {
+            index += interactions * share * (SEEK as f64 + WORK);
+            continue;
         }
+        let take = if takes_out(wanted, all) { TAKE } else { 0.0 };
+        index += interactions + all as f64 * ASK + interactions * share * (WORK + take);
     }
     Costs { index: index.round() as u64, scan: scan.round() as u64 }
 }
 
 /// The units that hold any of the wanted customers.
 pub(crate) fn units_with(snapshot: &Snapshot, wanted: Option<&RoaringBitmap>) -> Vec<usize> {
-    let holds =
-        |unit: &Unit| wanted.is_none_or(|wanted| wanted.range_cardinality(unit.first..=unit.last) > 0);
-    let units = snapshot.units().iter().enumerate();
-    units.filter(|(_, unit)| holds(unit)).map(|(place, _)| place).collect()
+    let units = snapshot.units();
+    let Some(wanted) = wanted else { return (0..units.len()).collect() };
+    let mut found = Vec::new();
+    // From one wanted customer to the next that is not in the same unit.
+    let mut next = wanted.min();
+    while let Some(customer) = next {
+        let place = units.partition_point(|unit| unit.last < customer);
+        let Some(unit) = units.get(place) else { break };
+        if unit.first <= customer {
+            found.push(place);
+            next = unit.last.checked_add(1).and_then(|after| wanted.range(after..).next());
+        } else {
+            next = wanted.range(unit.first..).next();
+        }
+    }
+    found
 }
 
 /// Exactly the customers with at least so many interactions that satisfy the

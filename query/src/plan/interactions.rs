@@ -2,7 +2,7 @@
 
 use throughline_engine::{AttrId, AttrType, CustomerOrdinal, Subject};
 
-use super::cells::attr_cell;
+use super::cells::attr_cells;
 use super::flow::Flow;
 use super::interaction::{identity_cell, symbols_of};
 use super::operator::{Operator, Passed, Wanted, Work, Worker};
@@ -72,12 +72,22 @@ impl InteractionsOperator {
         for ((field, column), _) in
             self.fields.iter().zip(&mut columns).zip(wanted.columns).filter(|(_, needed)| **needed)
         {
-            column.extend(taken.iter().map(|&(journey, row)| match field {
-                Field::Customer => Cell::Customer(flow.customer(journey)),
-                Field::Identity => identity_cell(block, row),
-                Field::At => block.times.get(row).map_or(Cell::Null, |&at| Cell::Time(at)),
-                Field::Value(attr) => attr_cell(block, *attr, row, env),
-            }));
+            match field {
+                Field::Customer => {
+                    column.extend(taken.iter().map(|&(journey, _)| Cell::Customer(flow.customer(journey))))
+                }
+                Field::Identity => column.extend(taken.iter().map(|&(_, row)| identity_cell(block, row))),
+                Field::At => {
+                    column.extend(
+                        taken
+                            .iter()
+                            .map(|&(_, row)| block.times.get(row).map_or(Cell::Null, |&at| Cell::Time(at))),
+                    );
+                }
+                Field::Value(attr) => {
+                    column.extend(attr_cells(block, *attr, taken.iter().map(|&(_, row)| row), env))
+                }
+            }
         }
         let members = wanted.members.then(|| {
             let member = |&(journey, row): &(usize, usize)| Members {

@@ -1,6 +1,6 @@
 //! Distinct tuples of cells, numbered in order of first appearance.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use hashbrown::HashTable;
 
@@ -78,9 +78,22 @@ fn mixed(word: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-struct Folding(u64);
+/// Hashes small keys: nobody can choose the numbers of symbols and customers.
+pub(crate) type BuildFolding = BuildHasherDefault<Folding>;
+
+/// Folds one word after another.
+#[derive(Debug, Default)]
+pub(crate) struct Folding(u64);
 
 impl Hasher for Folding {
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
     fn write_u64(&mut self, word: u64) {
         self.0 = mixed(self.0 ^ word);
     }

@@ -35,7 +35,7 @@ use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
 pub(crate) use accumulate::add_customers;
-pub(crate) use cell_table::CellTable;
+pub(crate) use cell_table::{BuildFolding, CellTable};
 pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column, unknown_value};
 pub(crate) use cost::{Cost, Meter};
 pub(crate) use env::{Env, QueryLimit};
