@@ -129,7 +129,10 @@ fn check(block: &Block) -> Result<()> {
         (None, None) => rows == 0,
         _ => false,
     };
-    if !offsets_fit || block.times.len() != rows || block.customers.len() != block.offsets.len().saturating_sub(1) {
+    if !offsets_fit
+        || block.times.len() != rows
+        || block.customers.len() != block.offsets.len().saturating_sub(1)
+    {
         return Err(Error::invalid("a block's offsets do not fit its customers and interactions"));
     }
     if !block.customers.is_sorted_by(|a, b| a < b) {

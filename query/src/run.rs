@@ -18,7 +18,7 @@ use crate::error::QueryError;
 use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
-use crate::plan::flow::{Flow, Pieces, only};
+use crate::plan::flow::{Flow, Pieces, among, only};
 use crate::plan::index::{Choice, choose, reads_some, takes_out};
 use crate::plan::operator::{Passed, Work, Worker};
 use crate::plan::params::superfluous;
@@ -265,6 +265,7 @@ impl Run<'_> {
         let needed = phase.needed();
         let look = phase.wanted(&needed);
         let timed = !matches!(base, Base::All) || wanted.is_some() || phase.reads_times(look);
+        let light = phase.stages.is_empty() && phase.operator.is_light(look);
         let threads = self.options.threads.unwrap_or_else(|| *AT_ONCE);
         let unit_work = |worker: &mut Box<dyn Worker + '_>, unit: usize| {
             self.check()?;
@@ -272,7 +273,7 @@ impl Run<'_> {
             let mut cost = measured.then(|| PhaseCost::new(phase));
             let began = measured.then(Instant::now);
             let (flow, read, bytes) = match timed {
-                true => flow_of(snapshot, unit, &reads, wanted, base)?,
+                true => flow_of(snapshot, unit, &reads, wanted, base, light)?,
                 false => {
                     let block = snapshot.read_untimed(unit, &reads)?;
                     let read = block.rows();
@@ -466,13 +467,14 @@ fn seen<'a>(
 }
 
 /// The journeys of a unit that a phase begins with; how many interactions were decoded for them, and
-/// how many stored bytes.
+/// how many stored bytes. `light` as [`Operator::is_light`](crate::plan::operator::Operator::is_light).
 fn flow_of(
     snapshot: &Snapshot,
     unit: usize,
     reads: &[AttrId],
     wanted: Option<&RoaringBitmap>,
     base: &Base,
+    light: bool,
 ) -> Result<(Flow, usize, Option<u64>), QueryError> {
     if let Some(those) = wanted.filter(|those| reads_some(snapshot, unit, those)) {
         let (block, bytes) = snapshot.read_some(unit, those, reads)?;
@@ -481,24 +483,24 @@ fn flow_of(
     }
     let mut block = snapshot.read(unit, reads)?;
     let read = block.rows();
-    let mut wanted = wanted;
-    if let Some(those) = wanted {
-        let asked = block.customers.iter().filter(|customer| those.contains(**customer)).count();
-        if takes_out(asked as u64, block.customers.len() as u64) {
-            block = only(&block, those);
-            wanted = None;
-        }
+    let mut mask = wanted.map(|those| among(&block, those));
+    if let Some(asked) = &mask
+        && !light
+        && takes_out(asked.iter().filter(|asked| **asked).count() as u64, asked.len() as u64)
+    {
+        block = only(&block, asked);
+        mask = None;
     }
-    Ok((flow_on(block, wanted, base), read, None))
+    Ok((flow_on(block, mask, base), read, None))
 }
 
 /// The journeys of a block that a phase begins with.
-fn flow_on(block: Block, wanted: Option<&RoaringBitmap>, base: &Base) -> Flow {
+fn flow_on(block: Block, mask: Option<Vec<bool>>, base: &Base) -> Flow {
     let mut flow = Flow::new(block);
     if let Base::Parts(parts) = base {
         let mut pieces = Pieces::default();
         for (place, customer) in flow.block().customers.iter().enumerate() {
-            if wanted.is_some_and(|wanted| !wanted.contains(*customer)) {
+            if mask.as_ref().is_some_and(|mask| !mask.get(place).copied().unwrap_or(false)) {
                 continue;
             }
             let rows = flow.block().journey(place);
@@ -517,8 +519,7 @@ fn flow_on(block: Block, wanted: Option<&RoaringBitmap>, base: &Base) -> Flow {
             }
         }
         flow.cut(pieces);
-    } else if let Some(wanted) = wanted {
-        let mask = flow.block().customers.iter().map(|&customer| wanted.contains(customer)).collect();
+    } else if let Some(mask) = mask {
         flow.keep(mask);
     }
     flow

@@ -105,8 +105,11 @@ pub(super) fn decode(reader: &mut Reader<'_>, n: usize, entries: usize) -> Resul
         }
         other => return Err(reader.damaged(format!("unknown way {other} to hold codes"))),
     };
-    let largest = codes.iter().fold(0, |largest, &code| code.max(largest));
-    if largest as usize > entries {
+    // Comparisons of signed numbers are what every processor does several of at once.
+    let bound = i32::try_from(entries).unwrap_or(i32::MAX);
+    let beyond = |code: u32| u32::from(code as i32 > bound) | code >> 31;
+    if codes.iter().fold(0, |all, &code| all | beyond(code)) != 0 {
+        let largest = codes.iter().copied().max().unwrap_or(0);
         return Err(reader.damaged(format!("code {largest} in a dictionary of {entries}")));
     }
     Ok(codes)
@@ -182,8 +185,11 @@ pub(super) fn decode_rows(
         }
         other => return Err(seeker.damaged(format!("unknown way {other} to hold codes"))),
     };
-    let largest = codes.iter().fold(0, |largest, &code| code.max(largest));
-    if largest as usize > entries {
+    // Comparisons of signed numbers are what every processor does several of at once.
+    let bound = i32::try_from(entries).unwrap_or(i32::MAX);
+    let beyond = |code: u32| u32::from(code as i32 > bound) | code >> 31;
+    if codes.iter().fold(0, |all, &code| all | beyond(code)) != 0 {
+        let largest = codes.iter().copied().max().unwrap_or(0);
         return Err(seeker.damaged(format!("code {largest} in a dictionary of {entries}")));
     }
     Ok(codes)

@@ -172,15 +172,24 @@ impl Flow {
     }
 }
 
-/// The journeys of those customers of a block who are `wanted`.
-pub(crate) fn only(block: &Block, wanted: &RoaringBitmap) -> Block {
+/// Which customers of a block are `wanted`; both ascend.
+pub(crate) fn among(block: &Block, wanted: &RoaringBitmap) -> Vec<bool> {
+    let span = block.customers.first().zip(block.customers.last());
+    let mut wanted = span.map(|(&first, &last)| wanted.range(first..=last)).into_iter().flatten().peekable();
+    let is_wanted = |&customer: &CustomerOrdinal| {
+        while wanted.next_if(|&next| next < customer).is_some() {}
+        wanted.next_if_eq(&customer).is_some()
+    };
+    block.customers.iter().map(is_wanted).collect()
+}
+
+/// The journeys of those customers of a block that `mask` has true.
+pub(crate) fn only(block: &Block, mask: &[bool]) -> Block {
     let (mut customers, mut offsets, mut rows) = (Vec::new(), vec![0], Vec::new());
-    for (place, &customer) in block.customers.iter().enumerate() {
-        if wanted.contains(customer) {
-            customers.push(customer);
-            rows.extend(block.journey(place).map(|row| row as u32));
-            offsets.push(rows.len() as u32);
-        }
+    for ((place, &customer), _) in block.customers.iter().enumerate().zip(mask).filter(|(_, mask)| **mask) {
+        customers.push(customer);
+        rows.extend(block.journey(place).map(|row| row as u32));
+        offsets.push(rows.len() as u32);
     }
     Block {
         customers,

@@ -233,6 +233,10 @@ impl Operator for MatchOperator {
         self.plan.candidates(snapshot)
     }
 
+    fn is_light(&self, wanted: Wanted<'_>) -> bool {
+        self.completions(wanted).is_some()
+    }
+
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
         let completions = self.completions(wanted);
         Box::new(MatchWorker {

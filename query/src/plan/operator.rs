@@ -31,6 +31,12 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether it takes no longer over an interaction than taking it out of
+    /// its unit would: journeys of others are then passed over.
+    fn is_light(&self, _wanted: Wanted<'_>) -> bool {
+        false
+    }
+
     /// At least the customers who can have a row; `None` for all.
     ///
     /// # Errors
