@@ -30,8 +30,9 @@ use std::sync::Arc;
 /// Digests that the part in memory holds before its table doubles from 18 to
 /// 36 MB (7/8 of its slots): a good place to seal.
 const TABLE_DIGESTS_FULL: usize = 7 << 17;
-/// New digests that are laid down unasked before they are sealed: 32 MB.
-const UNASKED_DIGESTS_FULL: usize = 1 << 21;
+/// New digests that are laid down unasked before they are sealed: 48 MB, and as much while they
+/// are sorted. Fewer would make runs that have to be merged after some 20 million.
+const UNASKED_DIGESTS_FULL: usize = 3 << 20;
 /// Runs of similar size that are merged into one.
 const MERGE_RUNS: usize = 8;
 /// Digests looked up at once: bounds the sorted copy to some 80 MB.
