@@ -20,24 +20,26 @@ from chart import chart
 from questions import QUESTIONS
 from systems import TITLES, System, Tools
 
-ROUNDS_MIN = 5
+# What the table's figures should come from at least.
+ROUNDS = 5
 
 
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add, cores = parser.add_argument, len(os.sched_getaffinity(0))
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--customers", type=int, default=100_000, help="generate a history of so many (default %(default)s)")
-    source.add_argument("--parquet", type=Path, help="take this history, of the columns that `throughline generate` writes")
-    parser.add_argument("--skew", choices=history.SKEWS, help="strain the history: one customer with 5 M interactions, all at one instant, or 100,000 topics")
-    parser.add_argument("--rounds", type=int, default=ROUNDS_MIN, help="rounds of timing; below 5 figures are rough (default %(default)s)")
-    parser.add_argument("--cold", type=int, default=ROUNDS_MIN, help="new processes a question for cold starts; 0 for none (default %(default)s)")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of each system (default: all cores)")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds after which an answer is not waited for (default %(default)s)")
-    parser.add_argument("--only", default="", help="these questions, with commas between")
-    parser.add_argument("--systems", default="", help="these systems, with commas between")
-    parser.add_argument("--skip-load", action="store_true", help="ask the stores of the last run, where they are of this history")
-    parser.add_argument("--out", type=Path, default=environment.WORKSPACE / "target" / "peers", help="folder of everything (default target/peers)")
+    source.add_argument("--customers", type=int, default=100_000, help="generate so many (default %(default)s)")
+    source.add_argument("--parquet", type=Path, help="a history, as `throughline generate` writes it")
+    add("--skew", choices=history.SKEWS, help="strain the history; README.md says how")
+    add("--rounds", type=int, default=ROUNDS, help="rounds of timing; fewer are rough (default %(default)s)")
+    add("--cold", type=int, default=ROUNDS, help="new processes a question; 0 for none (default %(default)s)")
+    add("--threads", type=int, default=cores, help="threads, and cores, of each system (default %(default)s)")
+    add("--timeout", type=float, default=300, help="seconds an answer is waited for (default %(default)s)")
+    add("--only", default="", help="these questions, with commas between")
+    add("--systems", default="", help="these systems, with commas between")
+    add("--skip-load", action="store_true", help="ask the stores of the last run, where they are of this history")
+    add("--out", type=Path, default=environment.TARGET / "peers", help="folder of everything (default target/peers)")
     asked = parser.parse_args()
     asked.questions = chosen(parser, asked.only, {question.name: question for question in QUESTIONS})
     asked.systems = chosen(parser, asked.systems, {name: name for name in TITLES})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WORKSPACE = HERE.parent.parent
+TARGET = (WORKSPACE / os.environ.get("CARGO_TARGET_DIR", "target")).resolve()
 
 
 def python(folder):
@@ -28,8 +29,7 @@ def binaries():
     """The folder of the release binaries, built."""
     for package in (["-p", "throughline-cli", "--bin", "throughline"], ["-p", "throughline-benches", "--bin", "peer"]):
         subprocess.run(["cargo", "build", "--release", "--quiet", *package], cwd=WORKSPACE, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", "target")
-    return (WORKSPACE / target / "release").resolve()
+    return TARGET / "release"
 
 
 def keep_to(threads):
@@ -66,4 +66,5 @@ def _commit():
         done = subprocess.run(["git", *arguments], cwd=WORKSPACE, capture_output=True, text=True, check=False)
         return done.stdout.strip()
 
-    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + (" and changes" if git("status", "--porcelain", "-uno") else "")
+    changes = " and changes" if git("status", "--porcelain", "-uno") else ""
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + changes

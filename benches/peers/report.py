@@ -86,7 +86,8 @@ def others(found):
         sizes, file = ours["sizes"], theirs["sizes"]["all"]
         both = sizes["graph"] + sizes["history"]
         rows.append({"name": "graph on disk", "ratio": file / sizes["graph"], "floor": 1, "goal": None})
-        rows.append({"name": "graph and history on disk, against twice the file", "ratio": 2 * file / both, "floor": 1, "goal": None})
+        twice = "graph and history on disk, against twice the file"
+        rows.append({"name": twice, "ratio": 2 * file / both, "floor": 1, "goal": None})
         for row in rows[-2:]:
             row["verdict"] = _verdict(row["ratio"], row["floor"], row["goal"])
     return rows
@@ -202,7 +203,8 @@ def _load_table(found):
         ["peak memory of asking", *(_bytes(found.asking[name]["peak_bytes"]) for name in found.names)],
         ["of that, before opening", *(_bytes(found.asking[name]["loaded_bytes"]) for name in found.names)],
     ]
-    asked = [[row["name"], _times(row["ratio"]), _times(row["floor"]), _times(row["goal"]), row["verdict"]] for row in others(found)]
+    asked = [[row["name"], *(_times(row[key]) for key in ("ratio", "floor", "goal")), row["verdict"]]
+             for row in others(found)]
     return _table(head, rows) + "\n" + _table(["", "ratio", "floor", "goal", ""], asked)
 
 

@@ -1,4 +1,4 @@
--- As load.sql, with topics as text: casting to an ENUM of 100,000 words takes a minute for each half million rows.
+-- As load.sql, with topics as text: with an ENUM of 100,000 words the load took 40 times as long.
 -- Words become ENUMs: a byte or two a value in tables, and comparisons of numbers.
 CREATE TYPE channel AS ENUM (SELECT DISTINCT channel FROM read_parquet('{parquet}') WHERE channel IS NOT NULL ORDER BY channel);
 CREATE TYPE stage AS ENUM (SELECT DISTINCT stage FROM read_parquet('{parquet}') WHERE stage IS NOT NULL ORDER BY stage);
