@@ -35,4 +35,6 @@ if __name__ == "__main__":
         sql, parquet, threads = sys.argv[3:6]
         protocol.load(path, lambda: load(path, sql, parquet, int(threads)))
     else:
+        # The first value that is bound imports modules, which is no matter of the database.
+        duckdb.connect().execute("SELECT $who", {"who": ""}).fetchall()
         protocol.serve(duckdb.__version__, lambda threads: connect(path, threads, read_only=True), answer)
