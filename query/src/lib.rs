@@ -20,6 +20,7 @@ mod rows;
 
 mod kernels;
 mod plan;
+mod sets;
 
 pub mod answer;
 pub mod builder;

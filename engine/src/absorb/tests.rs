@@ -74,7 +74,10 @@ fn told() -> impl Strategy<Value = Vec<Told>> {
 }
 
 /// The block with columns of nothing but NULL left out, and dictionaries only of what it has.
-fn plain(block: &Block) -> Vec<(u32, i64, Vec<(u16, String)>)> {
+/// Customer, time, and the values by attribute.
+type PlainRow = (u32, i64, Vec<(u16, String)>);
+
+fn plain(block: &Block) -> Vec<PlainRow> {
     let mut out = Vec::new();
     for (place, &customer) in block.customers.iter().enumerate() {
         for row in block.journey(place) {

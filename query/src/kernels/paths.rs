@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use roaring::RoaringBitmap;
 
-use crate::rows::add_customers;
+use crate::sets::add_customers;
 
 /// The node of a row without a value.
 pub(crate) const UNKNOWN: u32 = 0;

@@ -16,9 +16,9 @@ use crate::diagnostics::Diagnostic;
 use crate::kernels::cells::{histogram, pairs};
 use crate::kernels::keys::{Keys, keys};
 use crate::limits::KEYS_MAX;
-use crate::rows::add_customers;
 use crate::rows::cell::order;
 use crate::rows::{Cell, Env, ExactSum, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
+use crate::sets::add_customers;
 use crate::syntax::ast;
 
 /// MAP BY, resolved.

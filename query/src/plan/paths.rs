@@ -183,7 +183,7 @@ impl PathsOperator {
             let node = |row: usize| codes.get(view.row(row as u32)).copied().unwrap_or(UNKNOWN);
             let time = |row: usize| rows.times.get(row).copied().unwrap_or(0);
             let class = |row: usize| classes.get(row).copied().unwrap_or(0);
-            if self.rule.path_of(rows.times.len(), node, time, class, &mut path) {
+            if self.rule.path_of(rows.classes.len(), node, time, class, &mut path) {
                 add(view.journey, &path, &node);
             }
         }

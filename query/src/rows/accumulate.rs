@@ -10,6 +10,7 @@ use super::env::Env;
 use super::exact_sum::{ExactSum, variance};
 use super::expr::{Cells, Typed};
 use super::{Cell, RowBatch, RowType};
+use crate::sets::add_customers;
 use crate::syntax::ast::Span;
 
 /// An aggregate function.
@@ -107,15 +108,6 @@ fn each(
         if !cell.is_null() {
             take(group as usize, &cell);
         }
-    }
-}
-
-/// Adds customers to a set; fastest where they ascend and come after those it has.
-pub(crate) fn add_customers(set: &mut RoaringBitmap, customers: &[u32]) {
-    let ascend = customers.is_sorted_by(|a, b| a < b);
-    let behind = customers.first().is_none_or(|&first| set.max().is_none_or(|max| max < first));
-    if !ascend || !behind || set.append(customers.iter().copied()).is_err() {
-        set.extend(customers);
     }
 }
 

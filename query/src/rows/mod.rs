@@ -34,7 +34,6 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis};
 
-pub(crate) use accumulate::add_customers;
 pub(crate) use cell_table::{BuildFolding, CellTable};
 pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column, unknown_value};
 pub(crate) use cost::{Cost, Meter};

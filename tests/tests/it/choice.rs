@@ -64,8 +64,15 @@ fn number(answer: &Answer, column: &str) -> i64 {
 #[test]
 fn the_chosen_side_reads_no_more_than_the_other() {
     let store = store();
-    let units = ask(&store, "PROFILE INTERACTIONS |> CUSTOMERS");
+    let units = ask(&store, "PROFILE INTERACTIONS |> AGGREGATE count(*)");
     assert!(number(&units, "units_read") >= 3, "{units:?}");
+    // Who there is, and who has what, is known without reading.
+    for who in
+        ["INTERACTIONS |> CUSTOMERS", "FOR HAS (kind = 'spread') |> AGGREGATE count(DISTINCT customer)"]
+    {
+        let unread = ask(&store, &format!("PROFILE {who}"));
+        assert_eq!(number(&unread, "units_read"), 0, "{unread:?}");
+    }
     let ends = ["CHAINS GAP 300d MIN 1", "FUNNEL (:all) -> (:all) |> REACHED 2"];
     // The kind, and whether the index is chosen.
     for (kind, by_index) in [("early", true), ("spread", true), ("common", true), ("all", false)] {

@@ -11,7 +11,7 @@ use throughline_tests::sources::{CRATES, Source, named_paths, shipped, sources, 
 /// levels above its own line.
 const ENGINE_LEVELS: &[&[&str]] = &[
     &["error", "limits"],
-    &["model", "strings", "cache"],
+    &["model", "strings", "cache", "side_by_side"],
     &["schema", "column"],
     &["block", "batch", "digest", "columns", "dedupe"],
     &["records", "merge", "index", "segment"],
@@ -34,7 +34,7 @@ const UPWARD: &[(&str, &str)] = &[];
 
 /// The modules of the query crate, likewise.
 const QUERY_LEVELS: &[&[&str]] = &[
-    &["limits", "value", "syntax::ast", "syntax::words"],
+    &["limits", "value", "sets", "syntax::ast", "syntax::words"],
     &["diagnostics", "time"],
     &["syntax"],
     &["rows", "kernels"],
