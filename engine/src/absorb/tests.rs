@@ -73,10 +73,10 @@ fn told() -> impl Strategy<Value = Vec<Told>> {
     prop::collection::vec(row, 0..60)
 }
 
-/// The block with columns of nothing but NULL left out, and dictionaries only of what it has.
 /// Customer, time, and the values by attribute.
 type PlainRow = (u32, i64, Vec<(u16, String)>);
 
+/// The block with columns of nothing but NULL left out, and dictionaries only of what it has.
 fn plain(block: &Block) -> Vec<PlainRow> {
     let mut out = Vec::new();
     for (place, &customer) in block.customers.iter().enumerate() {
