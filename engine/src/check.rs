@@ -65,6 +65,9 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
             }
         }
     }
+    if let Err(error) = state.names.identities.read() {
+        report.problems.push(error.to_string());
+    }
     if report.interactions != version.manifest.interactions {
         report.problems.push(format!(
             "the manifest counts {} interactions, and the segments hold {}",

@@ -47,6 +47,9 @@ const LEAF_FANOUT: usize = 3;
 /// sled's own cache; ours holds the pages in use.
 const CACHE_BYTES: usize = 64 << 20;
 /// sled compresses every leaf; our pages are compressed already.
+/// How often, and how long apart, a lock that is taken is asked for again.
+const LOCK_TRIES: usize = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const ZSTD_LEVEL: i32 = 1;
 /// sled is flushed and reopened after so many applied bytes.
 const REOPEN_BYTES: u64 = 192 << 20;
@@ -317,7 +320,20 @@ impl Worker {
             .cache_capacity_bytes(CACHE_BYTES)
             .flush_every_ms(None)
             .zstd_compression_level(ZSTD_LEVEL);
-        let db = guarded(|| config.open::<LEAF_FANOUT>());
+        // A thread of the handle that was just closed may still hold the lock for a moment. Other
+        // processes are kept out by the store's own lock.
+        let mut tries = LOCK_TRIES;
+        let db = guarded(|| {
+            loop {
+                match config.open::<LEAF_FANOUT>() {
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && tries > 0 => {
+                        tries -= 1;
+                        std::thread::sleep(LOCK_PAUSE);
+                    }
+                    opened => return opened,
+                }
+            }
+        });
         self.db = Some(db.map_err(|failure| graph("open", failure.words()))?);
         self.applied_bytes = 0;
         Ok(())

@@ -34,6 +34,7 @@ mod clock;
 mod dedupe;
 mod digest;
 mod head;
+mod identities;
 mod manifest;
 mod names;
 mod options;

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
-
 use crate::column::Column;
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::identities::Identities;
 use crate::merge::{Rows, widen};
 use crate::model::CustomerOrdinal;
 use crate::records::FrameRows;
@@ -50,7 +49,7 @@ impl Symbols {
 pub(crate) struct Names {
     pub schema: Arc<Schema>,
     pub symbols: BTreeMap<AttrId, Arc<Symbols>>,
-    pub identities: Arc<RwLock<StringTable>>,
+    pub identities: Arc<Identities>,
     pub ordinals: CustomerOrdinal,
 }
 
@@ -80,7 +79,7 @@ impl Names {
     /// # Errors
     /// [`Error::Limit`] past 4 GB of identities or 2^32 - 2 of them.
     pub(crate) fn check_room(&self, more: &Strings) -> Result<()> {
-        let identities = self.identities.read();
+        let identities = self.identities.read()?;
         let limit = u64::from(u32::MAX) - 1;
         let bytes = (identities.strings().text_bytes() + more.text_bytes()) as u64;
         let count = (identities.len() + more.len()) as u64;
@@ -101,7 +100,7 @@ impl Names {
     pub(crate) fn number_rows(&mut self, frame: FrameRows, commit: u64, what: &str) -> Result<Rows> {
         let rows = frame.len();
         let ordinals: Vec<u32> = {
-            let mut identities = self.identities.write();
+            let mut identities = self.identities.write()?;
             let numbers =
                 frame.identities.iter().map(|text| identities.try_intern(text)).collect::<Result<_>>()?;
             self.ordinals =
@@ -154,23 +153,23 @@ impl Names {
     }
 
     /// The content digests of stored rows.
-    pub(crate) fn digests(&self, times: &[i64], columns: &[(AttrId, Column)]) -> Vec<u128> {
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where the identities cannot be read.
+    pub(crate) fn digests(&self, times: &[i64], columns: &[(AttrId, Column)]) -> Result<Vec<u128>> {
         let mut sums = vec![0_u128; times.len()];
         let mut identities = vec![0_u128; times.len()];
         for (attr, column) in columns {
             if let Some(attribute) = self.schema.get(*attr) {
                 digest::add_column(&mut sums, attribute, column, &|symbol| self.symbol(*attr, symbol));
             } else if let (&AttrId::IDENTITY, Column::Int { values, .. }) = (attr, column) {
-                let table = self.identities.read();
+                let table = self.identities.read()?;
                 for (hash, &ordinal) in identities.iter_mut().zip(values) {
                     *hash = digest::identity_hash(table.get(ordinal as u32));
                 }
             }
         }
-        sums.iter()
-            .zip(&identities)
-            .zip(times)
-            .map(|((&sum, &identity), &time)| digest::row_digest(identity, time, sum))
-            .collect()
+        let rows = sums.iter().zip(&identities).zip(times);
+        Ok(rows.map(|((&sum, &identity), &time)| digest::row_digest(identity, time, sum)).collect())
     }
 }

@@ -17,15 +17,13 @@ struct Keys {
 }
 
 impl Keys {
-    fn of(names: &Names, times: &[i64], columns: &[(AttrId, Column)]) -> Self {
+    fn of(names: &Names, times: &[i64], columns: &[(AttrId, Column)]) -> Result<Self> {
         let event_id = names.schema.role(Role::EventId).map(|attribute| attribute.id);
-        Self {
-            event_ids: columns
-                .iter()
-                .find(|(attr, _)| Some(*attr) == event_id)
-                .map(|(_, column)| column.clone()),
-            digests: names.digests(times, columns),
-        }
+        let event_ids = columns.iter().find(|(attr, _)| Some(*attr) == event_id);
+        Ok(Self {
+            event_ids: event_ids.map(|(_, column)| column.clone()),
+            digests: names.digests(times, columns)?,
+        })
     }
 
     /// No event id comes before every event id.
@@ -50,7 +48,10 @@ impl Keys {
 pub(crate) fn sort(names: &Names, rows: Rows) -> Result<Block> {
     let mut keys = None;
     sort_rows(rows, &mut |rows, a, b| {
-        let keys = keys.get_or_insert_with(|| Keys::of(names, &rows.times, &rows.columns));
+        let keys = match &keys {
+            Some(keys) => keys,
+            None => keys.insert(Keys::of(names, &rows.times, &rows.columns)?),
+        };
         Ok(keys.compare(a, keys, b))
     })
 }
@@ -65,12 +66,12 @@ pub(crate) fn merge_blocks(
     let mut keys: Option<Vec<Keys>> = None;
     merge(parts, &mut |(part_a, row_a), (part_b, row_b)| {
         if keys.is_none() {
-            let of = |blocks: &[Block]| -> Vec<Keys> {
+            let of = |blocks: &[Block]| -> Result<Vec<Keys>> {
                 blocks.iter().map(|block| Keys::of(names, &block.times, &block.columns)).collect()
             };
             keys = Some(match &mut whole {
-                Some(whole) => of(&whole()?),
-                None => of(parts),
+                Some(whole) => of(&whole()?)?,
+                None => of(parts)?,
             });
         }
         let keys = keys.as_deref().unwrap_or_default();

@@ -380,21 +380,22 @@ impl Snapshot {
     /// The customer that goes by `identity`.
     ///
     /// # Errors
-    /// None today; a later index on disk may fail to be read.
+    /// [`Error::Damaged`] as [`Snapshot::read`].
     pub fn resolve(&self, identity: &Identity) -> Result<Option<CustomerOrdinal>> {
-        let found = self.names.identities.read().find(identity.as_str());
+        let found = self.names.identities.find(identity.as_str())?;
         Ok(found.filter(|&ordinal| ordinal < self.names.ordinals))
     }
 
     /// The identity a customer is shown by.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an ordinal the snapshot does not have.
+    /// [`Error::Invalid`] for an ordinal the snapshot does not have; [`Error::Damaged`] as
+    /// [`Snapshot::read`].
     pub fn customer_name(&self, customer: CustomerOrdinal) -> Result<String> {
         if customer >= self.names.ordinals {
             return Err(Error::invalid("there is no such customer in this snapshot"));
         }
-        Ok(self.names.identities.read().get(customer).to_owned())
+        self.names.identities.name(customer)
     }
 
     /// A customer attribute, row `i` for customer ordinal `i`; it may be

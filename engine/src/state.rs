@@ -8,11 +8,12 @@ use roaring::RoaringBitmap;
 
 use crate::Schema;
 use crate::block::Block;
-use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
+use crate::chunks::{ChunkRef, ChunkWriter, Chunks, page_strings};
 use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::history::Position;
+use crate::identities::Identities;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, StringPage, Version};
 use crate::merge::{Rows, select_customers};
@@ -168,9 +169,8 @@ impl State {
             let table = load_table(&chunks, pages)?;
             names.symbols.insert(*attr, Arc::new(Symbols { table }));
         }
-        let identities = load_table(&chunks, &manifest.identities)?;
-        names.ordinals = identities.len() as u32;
-        *names.identities.write() = identities;
+        names.ordinals = manifest.identities.iter().fold(0, |all, page| page.strings.saturating_add(all));
+        names.identities = Arc::new(Identities::of(&chunks, &manifest.identities));
         let customers = match &manifest.customers {
             Some(meta) => Some(Arc::new(read_segment(&chunks, &names, meta, Wanted::All)?)),
             None => None,
@@ -295,7 +295,7 @@ impl State {
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             names: self.names.clone(),
-            identities: self.names.identities.read().len(),
+            identities: self.names.ordinals as usize,
             customers: self.customers.clone(),
             present: Arc::clone(&self.present),
             recorded: self.recorded.clone(),
@@ -307,7 +307,12 @@ impl State {
     pub(crate) fn go_back(&mut self, mark: &Mark) {
         self.names = mark.names.clone();
         // Readers share the table, and look no further than their own last identity.
-        self.names.identities.write().truncate(mark.identities);
+        // Where it was not read nothing was added to it.
+        if self.names.identities.if_read().is_some()
+            && let Ok(mut identities) = self.names.identities.write()
+        {
+            identities.truncate(mark.identities);
+        }
         self.customers.clone_from(&mark.customers);
         self.present = Arc::clone(&mark.present);
         self.recorded = mark.recorded.clone();
@@ -442,7 +447,9 @@ impl State {
             };
             save_table(&mut out, symbols.table.strings(), pages)?;
         }
-        save_table(&mut out, self.names.identities.read().strings(), &mut manifest.identities)?;
+        if let Some(table) = self.names.identities.if_read() {
+            save_table(&mut out, table.strings(), &mut manifest.identities)?;
+        }
         let unused_keys = self.seen.seal(&mut out, &chunks)?;
         manifest.digests = self
             .seen
@@ -517,15 +524,7 @@ impl State {
 fn load_table(chunks: &Chunks, pages: &[StringPage]) -> Result<StringTable> {
     let mut strings = Strings::default();
     for page in pages {
-        let bytes = chunks.blob(&page.blob)?;
-        let what = format!("{}: a page of names", chunks.folder());
-        let column = crate::columns::decode(&bytes, page.strings as usize, &what)?;
-        let crate::Column::Str { codes, dictionary } = column else {
-            return Err(Error::damaged(what, 0, "it holds no text"));
-        };
-        for code in codes {
-            strings.push(dictionary.get((code as usize).saturating_sub(1)));
-        }
+        page_strings(chunks, page)?.iter().for_each(|text| strings.push(text));
     }
     Ok(StringTable::from_strings(strings))
 }

@@ -427,3 +427,41 @@ fn what_has_not_changed_is_not_written_again() {
     assert_eq!(saved(&db), after);
     assert_eq!(db.check().expect("checks").problems, Vec::<String>::new());
 }
+
+/// Opening does not read the identities, so damage to them is found by who first asks for one.
+#[test]
+fn identities_are_read_when_asked_for() {
+    let (disk, _, graph) = store();
+    let names = |snapshot: &Snapshot| -> Vec<String> {
+        (0..snapshot.ordinals()).map(|customer| snapshot.customer_name(customer).expect("a name")).collect()
+    };
+    let db = try_open(&disk).expect("opens");
+    let page = db.writer.lock().state.version.manifest.identities[0].blob.pages[0];
+    let snapshot = db.snapshot();
+    let one_by_one = names(&snapshot);
+    let second = Identity::parse(&one_by_one[1]).expect("parses");
+    // Searched for, then looked up; then all are in memory.
+    for _ in 0..2 {
+        assert_eq!(snapshot.resolve(&second).expect("reads"), Some(1));
+    }
+    assert_eq!(snapshot.resolve(&Identity::parse("crm:nobody").expect("parses")).expect("reads"), None);
+    assert_eq!(names(&snapshot), one_by_one);
+    drop((snapshot, db));
+    {
+        let store = disk.open_graph(&graph).expect("opens");
+        let key = page.id.to_be_bytes();
+        let mut bytes = store.get(&key).expect("reads").expect("is there");
+        *bytes.last_mut().expect("is not empty") ^= 1;
+        store.apply(vec![(key.to_vec(), Some(bytes))]).expect("writes");
+        store.flush().expect("flushes");
+    }
+    let db = try_open(&disk).expect("opens");
+    let snapshot = db.snapshot();
+    assert!(snapshot.interactions() > 0);
+    let error = snapshot.resolve(&second).expect_err("is damaged");
+    assert!(snapshot.customer_name(1).is_err());
+    assert!(db.append([interaction("late", 0)]).is_err());
+    assert!(db.repair(&error).expect("repairs"));
+    assert_eq!(names(&db.snapshot()), one_by_one);
+    assert_eq!(db.append([interaction("late", 0)]).expect("appends").added, 1);
+}

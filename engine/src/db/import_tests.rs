@@ -136,7 +136,7 @@ fn nothing_is_left_of_an_import_that_was_given_up() {
         let state = &db.writer.lock().state;
         graphs.push((
             report,
-            state.names.identities.read().strings().clone(),
+            state.names.identities.read().expect("reads").strings().clone(),
             state.names.schema.clone(),
             state.names.symbols.values().map(|symbols| symbols.table.strings().clone()).collect::<Vec<_>>(),
             state.present.clone(),
