@@ -47,10 +47,10 @@ const LEAF_FANOUT: usize = 3;
 /// sled's own cache; ours holds the pages in use.
 const CACHE_BYTES: usize = 64 << 20;
 /// sled compresses every leaf; our pages are compressed already.
+const ZSTD_LEVEL: i32 = 1;
 /// How often, and how long apart, a lock that is taken is asked for again.
 const LOCK_TRIES: usize = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
-const ZSTD_LEVEL: i32 = 1;
 /// sled is flushed and reopened after so many applied bytes.
 const REOPEN_BYTES: u64 = 192 << 20;
 
