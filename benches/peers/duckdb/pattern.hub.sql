@@ -1,13 +1,20 @@
--- Joins would pair all reviews with all complaints of the longest journey. Instead the last ticket before and
--- the first review after a complaint are found by windows.
-WITH around AS (
-    SELECT customer, kind, ts,
-        max(ts) FILTER (kind = 'ticket') OVER (PARTITION BY customer ORDER BY ts ROWS UNBOUNDED PRECEDING) AS ticket,
-        min(ts) FILTER (kind = 'review')
-            OVER (PARTITION BY customer ORDER BY ts ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS review
+-- Joins would pair all reviews with all complaints of the longest journey. Instead the last ticket, and the last
+-- complaint soon after one, are carried along by windows that stream, as in funnel.hub.sql.
+WITH
+moments AS (
+    SELECT kind, (customer::BIGINT << 38) + ts - (SELECT min(ts) FROM interactions) AS m
     FROM interactions
     WHERE kind IN ('ticket', 'complaint', 'review')
+),
+tickets AS (
+    SELECT kind, m, max(CASE WHEN kind = 'ticket' THEN m END) OVER (ROWS UNBOUNDED PRECEDING) AS ticket
+    FROM moments
+),
+complaints AS (
+    SELECT kind, m, max(CASE WHEN kind = 'complaint' AND m - ticket <= 604800000 THEN m END)
+        OVER (ROWS UNBOUNDED PRECEDING) AS complaint
+    FROM tickets
 )
-SELECT count(DISTINCT customer) AS customers
-FROM around
-WHERE kind = 'complaint' AND ts - ticket <= 604800000 AND review - ts <= 604800000
+SELECT count(DISTINCT m >> 38) AS customers
+FROM complaints
+WHERE kind = 'review' AND m - complaint <= 604800000
