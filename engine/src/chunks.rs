@@ -14,14 +14,11 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cache::Cache;
-use crate::column::Column;
-use crate::columns::{self, Bytes};
+use crate::columns::Bytes;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::graph_store::{Change, GraphStore};
 use crate::limits::{GRAPH_BATCH_BYTES_MAX, PAGE_BYTES};
-use crate::manifest::StringPage;
-use crate::strings::Strings;
 
 /// A chunk as the manifest names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,33 +267,6 @@ impl Bytes for BytesPart<'_> {
             return Err(Error::damaged("a part of a segment", end as u64, "it ends before"));
         }
         self.bytes.get(start..end)
-    }
-}
-
-/// The strings of a page of a table.
-pub(crate) fn page_strings(chunks: &Chunks, page: &StringPage) -> Result<Strings> {
-    let what = format!("{}: a page of names", chunks.folder());
-    let view = chunks.view(&page.blob);
-    let column = columns::decode(&view.get(0..view.len())?, page.strings as usize, &what)?;
-    let Column::Str { codes, dictionary } = column else {
-        return Err(Error::damaged(what, 0, "it holds no text"));
-    };
-    if (1..).zip(&codes).all(|(place, &code)| code == place) && dictionary.len() == codes.len() {
-        return Ok(dictionary);
-    }
-    let mut strings = Strings::default();
-    codes.iter().for_each(|&code| strings.push(dictionary.get((code as usize).wrapping_sub(1))));
-    Ok(strings)
-}
-
-/// One string of a page of a table.
-pub(crate) fn page_string(chunks: &Chunks, page: &StringPage, place: usize) -> Result<String> {
-    let what = format!("{}: a page of names", chunks.folder());
-    let view = chunks.view(&page.blob);
-    let rows = place..place + 1;
-    match columns::decode_rows(&view, page.strings as usize, std::slice::from_ref(&rows), &what)? {
-        Column::Str { dictionary, .. } => Ok(dictionary.get(0).to_owned()),
-        _ => Err(Error::damaged(what, 0, "it holds no text")),
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::chunks::{Chunks, page_string, page_strings};
+use crate::chunks::Chunks;
 use crate::error::Result;
 use crate::manifest::StringPage;
 use crate::model::CustomerOrdinal;
+use crate::string_pages::{page_string, page_strings};
 use crate::strings::{StringTable, Strings};
 
 /// So many names are read one by one before all are: reading all of a million takes as long as

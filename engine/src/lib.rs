@@ -15,6 +15,7 @@ pub mod schema;
 
 pub mod block;
 pub mod column;
+mod string_pages;
 pub mod strings;
 
 pub mod columns;

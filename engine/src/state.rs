@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 
 use crate::Schema;
 use crate::block::Block;
-use crate::chunks::{ChunkRef, ChunkWriter, Chunks, page_strings};
+use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
 use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ use crate::records::{self, CohortRecord, FrameRows};
 use crate::schema::Role;
 use crate::seal::{Amount, NewRows, install, write_segment};
 use crate::span::{Wanted, read_segment};
+use crate::string_pages::page_strings;
 use crate::strings::{StringTable, Strings};
 
 /// Strings in a page of a table; the last page is written again until it is full.

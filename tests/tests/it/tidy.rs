@@ -20,6 +20,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["disk_sim", "history", "chunks"],
     &["recorded"],
     &["head", "manifest"],
+    &["string_pages"],
     &["identities"],
     &["names"],
     &["order", "span"],
