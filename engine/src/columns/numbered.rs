@@ -10,8 +10,8 @@ use std::ops::Range;
 use super::ints;
 use super::reader::{Reader, put_varint};
 use super::seek::Seeker;
-use super::text::TEXT_BYTES_MAX;
-use crate::error::{Error, Result};
+use super::text::Building;
+use crate::error::Result;
 use crate::strings::Strings;
 
 /// Most numbers in a string.
@@ -111,27 +111,43 @@ impl Form {
     }
 
     /// Appends the strings that have these numbers.
-    fn write(&self, columns: &[Vec<i64>], count: usize, what: &str, out: &mut Strings) -> Result<()> {
-        let mut text = String::new();
+    fn write(&self, columns: &[Vec<i64>], count: usize, what: &str, out: &mut Building) -> Result<()> {
+        let Some(([before, after], literals)) = self.literals.split_first_chunk::<2>() else { return Ok(()) };
+        let (Some((firsts, columns)), Some((&first_digits, digits))) =
+            (columns.split_first(), self.digits.split_first())
+        else {
+            return Ok(());
+        };
+        // What a string begins with is often what the one before it began with.
+        let mut last = None;
+        let mut front = 0..0;
         for row in 0..count {
-            text.clear();
-            let mut literals = self.literals.iter();
-            literals.by_ref().take(1).for_each(|literal| text.push_str(literal));
-            for ((literal, column), &digits) in literals.zip(columns).zip(&self.digits) {
-                push_number(column.get(row).copied().unwrap_or(0) as u64, digits, &mut text);
-                text.push_str(literal);
+            let first = firsts.get(row).copied().unwrap_or(0);
+            let start = out.text.len();
+            if last.replace(first) == Some(first) {
+                out.text.extend_from_within(front.clone());
+            } else {
+                out.text.extend_from_slice(before.as_bytes());
+                push_number(first as u64, first_digits, &mut out.text);
+                out.text.extend_from_slice(after.as_bytes());
             }
-            if out.text_bytes() + text.len() > TEXT_BYTES_MAX {
-                return Err(Error::damaged(what, 0, "strings of too many bytes"));
+            front = start..out.text.len();
+            for ((literal, column), &digits) in literals.iter().zip(columns).zip(digits) {
+                push_number(column.get(row).copied().unwrap_or(0) as u64, digits, &mut out.text);
+                out.text.extend_from_slice(literal.as_bytes());
             }
-            out.push(&text);
+            out.close(what)?;
         }
         Ok(())
     }
 }
 
 /// Writes a number with at least so many digits.
-fn push_number(mut number: u64, digits: u8, out: &mut String) {
+fn push_number(mut number: u64, digits: u8, out: &mut Vec<u8>) {
+    if number < 10 && digits <= 1 {
+        out.push(b'0' + number as u8);
+        return;
+    }
     let mut buffer = [b'0'; 20];
     let mut used = 0;
     for byte in buffer.iter_mut().rev() {
@@ -142,15 +158,14 @@ fn push_number(mut number: u64, digits: u8, out: &mut String) {
         number /= 10;
         used += 1;
     }
-    let written = buffer.get(buffer.len() - usize::from(used)..).unwrap_or_default();
-    out.push_str(std::str::from_utf8(written).unwrap_or_default());
+    out.extend_from_slice(buffer.get(buffer.len() - usize::from(used)..).unwrap_or_default());
 }
 
 /// Appends the `n` strings that [`encode`] wrote to `out`.
 ///
 /// # Errors
 /// [`Error::Damaged`] where the bytes cannot be that.
-pub(super) fn decode(reader: &mut Reader<'_>, n: usize, what: &str, out: &mut Strings) -> Result<()> {
+pub(super) fn decode(reader: &mut Reader<'_>, n: usize, what: &str, out: &mut Building) -> Result<()> {
     let form = Form::read(reader)?;
     let columns = form.digits.iter().map(|_| ints::decode(reader, n)).collect::<Result<Vec<_>>>()?;
     form.write(&columns, n, what, out)
@@ -165,7 +180,7 @@ pub(super) fn decode_rows(
     n: usize,
     ranges: &[Range<usize>],
     what: &str,
-    out: &mut Strings,
+    out: &mut Building,
 ) -> Result<()> {
     let mut reader = Reader::new(bytes, what);
     let form = Form::read(&mut reader)?;
@@ -188,10 +203,10 @@ mod tests {
         let mut bytes = Vec::new();
         assert_eq!(encode(&all, 0..strings.len(), &mut bytes), numbered, "{strings:?}");
         if numbered {
-            let mut back = Strings::default();
+            let mut back = Building::default();
             let mut reader = Reader::new(&bytes, "test");
             decode(&mut reader, strings.len(), "test", &mut back).expect("reads");
-            assert_eq!(back, all);
+            assert_eq!(back.finish("test").expect("is text"), all);
             reader.finish().expect("is all");
         }
         bytes.len()
@@ -235,8 +250,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_safe(bytes in proptest::collection::vec(prop_oneof![0..8_u8, any::<u8>()], 0..300), n in 0..1_000_usize) {
-            let _ = decode(&mut Reader::new(&bytes, "test"), n, "test", &mut Strings::default());
-            let _ = decode_rows(&bytes, n, &[0..n / 3, n / 2..n], "test", &mut Strings::default());
+            let _ = decode(&mut Reader::new(&bytes, "test"), n, "test", &mut Building::default());
+            let _ = decode_rows(&bytes, n, &[0..n / 3, n / 2..n], "test", &mut Building::default());
         }
     }
 }

@@ -142,12 +142,44 @@ pub(super) fn decode(reader: &mut Reader<'_>, n: usize, what: &str) -> Result<St
     let counts = unpack(reader, pieces.saturating_sub(1))?;
     let lengths = unpack(reader, pieces)?;
     let counts = piece_counts(counts, pieces, n).ok_or_else(|| reader.damaged(WRONG_PIECES))?;
-    let mut strings = Strings::default();
+    let mut strings = Building::default();
     for (count, length) in counts.into_iter().zip(lengths) {
         let piece = reader.take(length as usize)?;
         decode_piece(piece, count, from_ref(&(0..count)), what, &mut strings)?;
     }
-    Ok(strings)
+    strings.finish(what)
+}
+
+/// Strings while they are read.
+#[derive(Default)]
+pub(super) struct Building {
+    /// Their bytes, end to end.
+    pub text: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Building {
+    /// Ends a string where the text ends now.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] past [`TEXT_BYTES_MAX`].
+    pub(super) fn close(&mut self, what: &str) -> Result<()> {
+        if self.text.len() > TEXT_BYTES_MAX {
+            return Err(Error::damaged(what, 0, "strings of too many bytes"));
+        }
+        self.ends.push(self.text.len() as u32);
+        Ok(())
+    }
+
+    /// The strings.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where they are not text.
+    pub(super) fn finish(self, what: &str) -> Result<Strings> {
+        let text = String::from_utf8(self.text).ok();
+        let strings = text.and_then(|text| Strings::from_parts(text, self.ends));
+        strings.ok_or_else(|| Error::damaged(what, 0, "the strings are not text"))
+    }
 }
 
 const WRONG_PIECES: &str = "pieces of text do not hold as many strings as there are";
@@ -169,7 +201,7 @@ fn decode_piece(
     n: usize,
     ranges: &[Range<usize>],
     what: &str,
-    out: &mut Strings,
+    out: &mut Building,
 ) -> Result<()> {
     let mut reader = Reader::new(piece, what);
     let whole = super::seek::total(ranges) == n;
@@ -196,17 +228,14 @@ fn decode_piece(
         other => return Err(reader.damaged(format!("unknown way {other} to hold text"))),
     };
     let wrong = || reader.damaged("the strings are not text");
-    let text = std::str::from_utf8(&text).map_err(|_| wrong())?;
-    if out.text_bytes() + text.len() > TEXT_BYTES_MAX {
-        return Err(reader.damaged("strings of too many bytes"));
-    }
     let (mut end, mut lengths, mut passed) = (0, lengths.into_iter(), 0);
     for range in ranges {
         end += lengths.by_ref().take(range.start - passed).map(|length| length as usize).sum::<usize>();
         for length in lengths.by_ref().take(range.len()) {
             let start = end;
             end += length as usize;
-            out.push(text.get(start..end).ok_or_else(wrong)?);
+            out.text.extend_from_slice(text.get(start..end).ok_or_else(wrong)?);
+            out.close(what)?;
         }
         passed = range.end;
     }
@@ -250,7 +279,7 @@ impl<'a> Texts<'a> {
 
     /// The strings at `places`, which ascend.
     pub(super) fn pick(&self, seeker: &Seeker<'_>, places: &[usize]) -> Result<Strings> {
-        let mut strings = Strings::default();
+        let mut strings = Building::default();
         match self {
             Self::Pieces(counts, pieces) => {
                 let (mut rest, mut first) = (places, 0);
@@ -280,17 +309,17 @@ impl<'a> Texts<'a> {
                 };
                 let text = text.ok_or_else(|| seeker.damaged("compressed text does not come back"))?;
                 let wrong = || seeker.damaged("the strings are not text");
-                let text = std::str::from_utf8(&text).map_err(|_| wrong())?;
                 let (mut passed, mut start) = (0, 0_usize);
                 for &place in places {
                     start += lengths.sum(passed..place)? as usize;
                     let end = start + lengths.sum(place..place + 1)? as usize;
-                    strings.push(text.get(start..end).ok_or_else(wrong)?);
+                    strings.text.extend_from_slice(text.get(start..end).ok_or_else(wrong)?);
+                    strings.close(seeker.what())?;
                     (passed, start) = (place + 1, end);
                 }
             }
         }
-        Ok(strings)
+        strings.finish(seeker.what())
     }
 }
 
