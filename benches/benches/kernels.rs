@@ -42,7 +42,7 @@ const KERNELS: [(&str, &str); 17] = [
     ),
     (
         "funnel, bounded gaps",
-        "FUNNEL (:visit) -[1h..20d]-> (:signup) -[<= 20d]-> (:purchase) WITHIN 90d |> SELECT step, reached",
+        "FUNNEL (:visit) -[>= 1h, <= 20d]-> (:signup) -[<= 20d]-> (:purchase) WITHIN 90d |> SELECT step, reached",
     ),
     ("funnel, attempts", "FUNNEL (:session) -> (:ticket) WITHIN 30d COUNT ATTEMPTS |> SELECT step, reached"),
     (
