@@ -255,7 +255,8 @@ impl Run<'_> {
         let phase = &*phase;
         let env = self.env(snapshot);
         let own = base.customers();
-        let choice = match phase.unread(snapshot, own.as_ref()).filter(|_| whole) {
+        let unread = if whole { phase.unread(snapshot, own.as_ref()) } else { None };
+        let choice = match unread {
             Some(customers) => Choice::of_index(customers, own.is_some()),
             None => choose(phase.candidates(snapshot)?, own, snapshot),
         };

@@ -14,7 +14,7 @@ pub(crate) struct Keys {
 }
 
 /// Up to this many pairs of codes are numbered without a hash table.
-const DIRECT_PAIRS_MAX: u64 = 1 << 16;
+pub(crate) const DIRECT_PAIRS_MAX: u64 = 1 << 16;
 
 /// The keys of `rows` rows over `columns`; a column that is `None` is NULL throughout.
 pub(crate) fn keys(columns: &[Option<&Column>], rows: usize) -> Keys {

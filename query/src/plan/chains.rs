@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use throughline_engine::{AttrId, Column, Millis, Role};
 
-use super::cells::{attr_cell, number, truth_of};
+use super::cells::{attr_cell, attr_cells, number, truth_of};
 use super::fcr::Fcr;
 use super::flow::Flow;
 use super::inflow::Inflow;
@@ -258,17 +258,10 @@ impl ChainsOperator {
                 Field::Contacts => {
                     column.extend(found.chains.iter().map(|chain| Cell::Int(i64::from(chain.contacts))));
                 }
-                Field::Key(attr) => match (block.column(*attr), &self.keys[..]) {
-                    (Some(Column::Symbol { dictionary, .. }), [_]) => {
-                        let symbol = |chain: &Chain| dictionary.get((chain.key as usize).wrapping_sub(1));
-                        let cell =
-                            |chain| symbol(chain).map_or(Cell::Null, |&symbol| Cell::Symbol(*attr, symbol));
-                        column.extend(found.chains.iter().map(cell));
-                    }
-                    _ => column.extend(
-                        found.chains.iter().map(|chain| attr_cell(block, *attr, chain.first as usize, env)),
-                    ),
-                },
+                Field::Key(attr) => {
+                    let first = found.chains.iter().map(|chain| chain.first as usize);
+                    column.extend(attr_cells(block, *attr, first, env));
+                }
                 _ if over_members => over.push(place),
                 field => column.extend(
                     found

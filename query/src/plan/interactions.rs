@@ -18,6 +18,9 @@ pub(crate) struct InteractionsOperator {
     pub one_each: bool,
 }
 
+/// The place of the column `customer`.
+const CUSTOMER: usize = 0;
+
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Customer,
@@ -126,18 +129,11 @@ impl Operator for InteractionsOperator {
     }
 
     fn rows_unread(&self, customers: &[CustomerOrdinal], wanted: Wanted<'_>) -> Option<RowBatch> {
-        let named =
-            |(place, field): (usize, &Field)| matches!(field, Field::Customer) || !wanted.column(place);
-        if !self.one_each || wanted.members || !self.fields.iter().enumerate().all(named) {
+        if !self.one_each || !wanted.only_customers(CUSTOMER) {
             return None;
         }
-        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
-        for (place, (field, column)) in self.fields.iter().zip(&mut columns).enumerate() {
-            if matches!(field, Field::Customer) && wanted.column(place) {
-                column.extend(customers.iter().map(|&customer| Cell::Customer(customer)));
-            }
-        }
-        Some(RowBatch { len: customers.len(), columns, sets: Sets::One(customers.to_vec()), members: None })
+        let place = wanted.column(CUSTOMER).then_some(CUSTOMER);
+        Some(RowBatch::of_customers(self.fields.len(), place, customers.to_vec()))
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {

@@ -14,7 +14,7 @@ use super::interaction::{named, symbols_of};
 use super::operator::{Operator, Passed, Total, Wanted, Work, Worker};
 use crate::diagnostics::Diagnostic;
 use crate::kernels::cells::{histogram, pairs};
-use crate::kernels::keys::{Keys, keys};
+use crate::kernels::keys::{DIRECT_PAIRS_MAX, Keys, keys};
 use crate::limits::KEYS_MAX;
 use crate::rows::cell::order;
 use crate::rows::{Cell, Env, ExactSum, QueryLimit, RowBatch, RowColumn, RowSchema, RowType, Sets, row_type};
@@ -32,9 +32,6 @@ pub(crate) struct MapOperator {
     resolved: Option<AttrId>,
 }
 
-/// Up to this many combinations are numbered by their places.
-const DIRECT_MAX: u64 = 1 << 16;
-
 /// A code for every combination of values; unlike the keys of chains, NULL is a value.
 fn combinations<'a>(columns: &[Option<&'a Column>], rows: usize) -> Combined<'a> {
     let coded = |column: &Option<&'a Column>| match column {
@@ -45,7 +42,8 @@ fn combinations<'a>(columns: &[Option<&'a Column>], rows: usize) -> Combined<'a>
     let direct: Option<Vec<(&[u32], u32)>> = columns.iter().map(coded).collect();
     if let Some(columns) = direct
         && let Some((&(codes, bound), rest)) = columns.split_first()
-        && columns.iter().try_fold(1, |all: u64, one| all.checked_mul(u64::from(one.1))) <= Some(DIRECT_MAX)
+        && columns.iter().try_fold(1, |all: u64, one| all.checked_mul(u64::from(one.1)))
+            <= Some(DIRECT_PAIRS_MAX)
         && columns.iter().all(|one| one.0.len() == rows)
     {
         let first = Combined { codes: Cow::Borrowed(codes), bound };
@@ -199,12 +197,13 @@ impl MapOperator {
     }
 
     /// What of the cells somebody looks at.
-    fn measures(&self, wanted: Wanted<'_>) -> Measures {
+    fn measures(&self, needed: &[bool], sets: bool) -> Measures {
         let any = |measures: std::ops::RangeInclusive<usize>| {
-            measures.into_iter().any(|measure| wanted.column(self.keys.len() + measure))
+            let read = |measure| needed.get(self.keys.len() + measure).copied().unwrap_or(false);
+            measures.into_iter().any(read)
         };
         Measures {
-            customers: wanted.sets || any(CUSTOMERS..=CUSTOMERS) || any(8..=9),
+            customers: sets || any(CUSTOMERS..=CUSTOMERS) || any(8..=9),
             sentiment: any(2..=3),
             score: any(4..=5),
             resolved: any(6..=7),
@@ -374,20 +373,20 @@ impl Operator for MapOperator {
     }
 
     fn reads(&self, needed: &[bool]) -> Vec<AttrId> {
-        let wants = |measure: usize| needed.get(self.keys.len() + measure).copied().unwrap_or(false);
+        let measures = self.measures(needed, false);
         let mut reads: Vec<AttrId> = self.keys.iter().map(|key| key.id).collect();
-        reads.extend(self.sentiment.filter(|_| wants(2) || wants(3)));
-        reads.extend(self.score.filter(|_| wants(4) || wants(5)));
-        reads.extend(self.resolved.filter(|_| wants(6) || wants(7)));
+        reads.extend(self.sentiment.filter(|_| measures.sentiment));
+        reads.extend(self.score.filter(|_| measures.score));
+        reads.extend(self.resolved.filter(|_| measures.resolved));
         reads
     }
 
     fn reads_times(&self, wanted: Wanted<'_>) -> bool {
-        self.measures(wanted).times
+        self.measures(wanted.columns, wanted.sets).times
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        let measures = self.measures(wanted);
+        let measures = self.measures(wanted.columns, wanted.sets);
         Box::new(MapWorker { operator: self, measures })
     }
 

@@ -44,6 +44,9 @@ enum Field {
     Values(usize, AttrId),
 }
 
+/// The place of the column `customer`.
+const CUSTOMER: usize = 0;
+
 impl MatchOperator {
     /// Resolves names, labels and options.
     pub(crate) fn compile(
@@ -136,9 +139,8 @@ impl MatchOperator {
 
     /// What tells whether a journey has a match, where nothing more is asked of it.
     fn completions(&self, wanted: Wanted<'_>) -> Option<Completions> {
-        let named = |(place, field): (usize, &Field)| *field == Field::Customer || !wanted.column(place);
         let one_each = matches!(self.which, Which::First | Which::Last);
-        let customers = one_each && !wanted.members && self.fields.iter().enumerate().all(named);
+        let customers = one_each && wanted.only_customers(CUSTOMER);
         let rule = self.plan.plain().filter(|rule| {
             customers && rule.within.is_none() && rule.edges.iter().all(|edge| edge.low.is_none())
         })?;
@@ -164,13 +166,8 @@ impl MatchOperator {
                 customers.push(flow.customer(journey));
             }
         }
-        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); self.fields.len()];
-        for (place, (field, column)) in self.fields.iter().zip(&mut columns).enumerate() {
-            if *field == Field::Customer && wanted.column(place) {
-                column.extend(customers.iter().map(|&customer| Cell::Customer(customer)));
-            }
-        }
-        RowBatch { len: customers.len(), columns, sets: Sets::One(customers), members: None }
+        let place = wanted.column(CUSTOMER).then_some(CUSTOMER);
+        RowBatch::of_customers(self.fields.len(), place, customers)
     }
 
     fn cell(&self, field: Field, one: &OneMatch<'_>, env: &Env) -> Cell {

@@ -118,6 +118,12 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether nothing but the column at `customer`, and who is behind the rows, is looked at.
+    pub(crate) fn only_customers(&self, customer: usize) -> bool {
+        let others = self.columns.iter().enumerate().filter(|(place, _)| *place != customer);
+        !self.members && others.into_iter().all(|(_, wanted)| !wanted)
+    }
+
     /// Whether the values of a column are read.
     pub(crate) fn column(&self, place: usize) -> bool {
         self.columns.get(place).copied().unwrap_or(false)

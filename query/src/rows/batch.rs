@@ -13,6 +13,16 @@ impl RowBatch {
         Self { len: 0, columns: vec![Vec::new(); columns], sets: Sets::Many(Vec::new()), members: None }
     }
 
+    /// A row each for `customers`, of `width` columns of which only that at
+    /// `place`, where somebody reads it, has values: the customers.
+    pub(crate) fn of_customers(width: usize, place: Option<usize>, customers: Vec<CustomerOrdinal>) -> Self {
+        let mut columns: Vec<Vec<Cell>> = vec![Vec::new(); width];
+        if let Some(column) = place.and_then(|place| columns.get_mut(place)) {
+            column.extend(customers.iter().map(|&customer| Cell::Customer(customer)));
+        }
+        Self { len: customers.len(), columns, sets: Sets::One(customers), members: None }
+    }
+
     /// Whether the customers behind the rows are known.
     pub(crate) fn has_sets(&self) -> bool {
         self.sets.len() == self.len

@@ -47,9 +47,7 @@ pub(super) struct Counts {
 #[derive(Clone, Debug, Default)]
 struct RowCounts {
     reached: u64,
-    silent: u64,
-    elsewhere: u64,
-    open: u64,
+    stopped: Stopped,
     /// The gap from the step taken before, of each attempt that reached it.
     gaps: Vec<i64>,
     /// Customers of attempts that reached it: those of the unit in hand as a list.
@@ -57,22 +55,37 @@ struct RowCounts {
     customers: RoaringBitmap,
 }
 
-impl RowCounts {
-    fn add(&mut self, more: Self) {
-        self.reached += more.reached;
-        self.silent += more.silent;
-        self.elsewhere += more.elsewhere;
-        self.open += more.open;
-        self.gaps.extend(more.gaps);
-        self.customers |= more.customers;
-    }
+/// What became of the attempts that got to a row and no further.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stopped {
+    silent: u64,
+    elsewhere: u64,
+    open: u64,
+}
 
-    fn stopped(&mut self, outcome: Outcome) {
+impl Stopped {
+    /// One more attempt.
+    pub(super) fn stopped(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Open => self.open += 1,
             Outcome::Silent => self.silent += 1,
             Outcome::Elsewhere => self.elsewhere += 1,
         }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.silent += more.silent;
+        self.elsewhere += more.elsewhere;
+        self.open += more.open;
+    }
+}
+
+impl RowCounts {
+    fn add(&mut self, more: Self) {
+        self.reached += more.reached;
+        self.stopped.add(more.stopped);
+        self.gaps.extend(more.gaps);
+        self.customers |= more.customers;
     }
 }
 
@@ -139,14 +152,14 @@ impl Counts {
         }
         let Some(outcome) = attempt.outcome else { return };
         if let Some(counts) = rows.get_mut(attempt.last) {
-            counts.stopped(outcome);
+            counts.stopped.stopped(outcome);
         }
         // Optional steps taken after it lead no further, either.
         let mut step = None;
         for &(_, taken) in attempt.found.rows.iter().filter(|row| step.replace(row.1) != Some(row.1)) {
             let place = elements.row_of(taken as usize).filter(|&place| place > attempt.last);
             if let Some(counts) = place.and_then(|place| rows.get_mut(place)) {
-                counts.stopped(outcome);
+                counts.stopped.stopped(outcome);
             }
         }
     }
@@ -159,16 +172,13 @@ impl Counts {
 
     /// Takes in attempts of the one group there is: how many reached each row
     /// and went no further, and what became of those.
-    pub(super) fn add_depths(&mut self, deepest: &[u64], outcomes: &[[u64; 3]]) {
+    pub(super) fn add_depths(&mut self, deepest: &[u64], outcomes: &[Stopped]) {
         let Some(rows) = self.rows.first_mut() else { return };
         let mut beyond = 0;
-        for ((counts, &here), &[open, silent, elsewhere]) in rows.iter_mut().zip(deepest).zip(outcomes).rev()
-        {
+        for ((counts, &here), &stopped) in rows.iter_mut().zip(deepest).zip(outcomes).rev() {
             beyond += here;
             counts.reached += beyond;
-            counts.open += open;
-            counts.silent += silent;
-            counts.elsewhere += elsewhere;
+            counts.stopped.add(stopped);
         }
     }
 
@@ -235,16 +245,17 @@ fn rows_of(mut counts: Vec<RowCounts>, elements: &Elements) -> Vec<([Cell; 11], 
     let mut rows = Vec::with_capacity(counts.len());
     for (place, (element, mine)) in elements.iter().zip(&mut counts).enumerate() {
         let previous = of(elements.required_before(place)).unwrap_or(mine.reached);
-        let stopped = mine.silent + mine.elsewhere + mine.open;
+        let Stopped { silent, elsewhere, open } = mine.stopped;
+        let stopped = silent + elsewhere + open;
         debug_assert!(stopped <= mine.reached);
         let row = [
             count(place as u64 + 1),
             Cell::text(&element.label),
             count(mine.reached),
             count(mine.reached.saturating_sub(stopped)),
-            count(mine.silent),
-            count(mine.elsewhere),
-            count(mine.open),
+            count(silent),
+            count(elsewhere),
+            count(open),
             rate(mine.reached, first),
             rate(mine.reached, previous),
             quantile(&mut mine.gaps, 0.5).map_or(Cell::Null, Cell::Duration),

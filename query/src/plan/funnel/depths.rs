@@ -2,7 +2,8 @@
 
 use super::super::flow::Flow;
 use super::attempts::{Finder, Units};
-use super::counts::Counts;
+use super::counts::{Counts, Stopped};
+use super::outcome::{became, may_go_on};
 use crate::kernels::funnel::Bounds;
 use crate::kernels::single::{Depths, StepRows};
 use crate::rows::Env;
@@ -23,9 +24,9 @@ impl Finder {
         let block = flow.block();
         let edge = self.plan.rule.right_edge;
         let mut depths = Depths::new(rule.steps, rule.within);
-        // Of each step: the attempts that got no further, and of those that did not complete
-        // the open, silent and elsewhere ones.
-        let (mut deepest, mut outcomes) = (vec![0_u64; rule.steps], vec![[0_u64; 3]; rule.steps]);
+        // Of each step: the attempts that got no further, and what became of those that did not
+        // complete.
+        let (mut deepest, mut outcomes) = (vec![0_u64; rule.steps], vec![Stopped::default(); rule.steps]);
         for journey in 0..block.customers.len() {
             let rows = block.journey(journey);
             let (Some(times), Some(codes)) = (block.times.get(rows.clone()), codes.get(rows)) else {
@@ -43,16 +44,10 @@ impl Finder {
                 continue;
             }
             let deadline = rule.within.map(|within| found.started.saturating_add(within));
-            let outcome = match deadline {
-                Some(deadline) if edge <= deadline => 0,
-                _ => {
-                    let until = deadline.unwrap_or(edge).min(edge);
-                    let next = times.get(found.last + 1);
-                    if next.is_some_and(|&at| at <= until) { 2 } else { 1 }
-                }
-            };
-            if let Some(count) = outcomes.get_mut(step).and_then(|counts| counts.get_mut(outcome)) {
-                *count += 1;
+            let next = times.get(found.last + 1).copied();
+            let outcome = became(may_go_on(deadline, edge), deadline, edge, next);
+            if let Some(counts) = outcomes.get_mut(step) {
+                counts.stopped(outcome);
             }
         }
         counts.add_depths(&deepest, &outcomes);
