@@ -18,6 +18,10 @@ use serde_json::{Value as Json, json};
 use throughline::engine::Options;
 use throughline::{Db, Params, QueryOptions, Value};
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let Some(store) = std::env::args().nth(1) else {
         eprintln!("usage: peer STORE");

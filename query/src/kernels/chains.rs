@@ -1,5 +1,7 @@
 //! Repeat-contact chains: maximal runs of contacts about the same thing.
 
+mod stretches;
+
 /// What a chain is (language rule 12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
@@ -35,7 +37,7 @@ pub(crate) struct Contacts<'a> {
 }
 
 /// One chain, by places in the block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
     /// Place of the customer.
     pub customer: u32,
@@ -98,7 +100,7 @@ pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Fou
     let mut found = match (members || rule.within.is_some(), contacts.resolved.is_some()) {
         (true, false) => runs::<true, false>(rule, contacts),
         (false, false) => match (contacts.keys, contacts.visible) {
-            (Some(keys), None) => lean(rule, contacts, keys),
+            (Some(keys), None) => stretches::chains(rule, contacts, keys),
             _ => runs::<false, false>(rule, contacts),
         },
         (true, true) => runs::<true, true>(rule, contacts),
@@ -113,105 +115,12 @@ pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Fou
         });
     }
     // Chains were found in the order in which they became long enough.
-    if !found.chains.is_sorted_by_key(|chain| chain.first) {
-        found.chains.sort_by_key(|chain| chain.first);
+    for own in found.chains.chunk_by_mut(|one, next| one.customer == next.customer) {
+        if !own.is_sorted_by_key(|chain| chain.first) {
+            own.sort_by_key(|chain| chain.first);
+        }
     }
     found
-}
-
-/// Where a key's present run is, where all rows are in sight and the gap is
-/// counted from the contact before.
-#[derive(Clone, Copy, Default)]
-struct Present {
-    /// The time of its last contact.
-    at: i64,
-    /// 1 + place of the customer it belongs to.
-    customer: u32,
-    /// Its place among the customer's runs.
-    place: u32,
-}
-
-/// A run of one customer so far.
-#[derive(Clone, Copy, Default)]
-struct LeanRun {
-    key: u32,
-    first: u32,
-    last: u32,
-    contacts: u32,
-}
-
-/// As [`runs`] without links, clock and hidden rows. Whether a contact goes on
-/// with its key's run, and whether a run is long enough, cannot be foretold, so
-/// both are computed rather than branched on: every contact writes its run as
-/// it is by then, and the runs that are too short are written over.
-fn lean(rule: &Rule, contacts: &Contacts<'_>, keys: &[u32]) -> Found {
-    let mut found = Found::default();
-    let mut table = vec![Present::default(); contacts.key_bound.max(1) as usize];
-    let min = rule.min.max(1);
-    let empty = Chain { customer: 0, key: 0, first: 0, last: 0, contacts: 0 };
-    // The runs of one customer in the order of their first contacts, and all that are long enough.
-    let (mut runs, mut chains, mut len) = (Vec::new(), Vec::new(), 0_usize);
-    for (customer, bounds) in contacts.offsets.windows(2).enumerate() {
-        let &[start, end] = bounds else { continue };
-        if contacts.alive.is_some_and(|alive| !alive.get(customer).copied().unwrap_or(false)) {
-            continue;
-        }
-        let rows = start as usize..end as usize;
-        let (Some(times), Some(keys)) = (contacts.times.get(rows.clone()), keys.get(rows)) else { continue };
-        let customer = customer as u32;
-        found.seen += times.len() as u64;
-        if runs.len() < times.len() {
-            runs.resize(times.len(), LeanRun::default());
-        }
-        let (own, keyless) = lean_runs((start, times, keys), customer + 1, rule.gap, &mut table, &mut runs);
-        found.keyless += keyless;
-        if chains.len() < len + own {
-            chains.resize(2 * len + own, empty);
-        }
-        let places = chains.get_mut(len..len + own).unwrap_or_default();
-        let mut kept = 0;
-        for &LeanRun { key, first, last, contacts } in runs.iter().take(own) {
-            if let Some(place) = places.get_mut(kept) {
-                *place = Chain { customer, key, first, last, contacts };
-            }
-            kept += usize::from(contacts >= min);
-        }
-        len += kept;
-    }
-    chains.truncate(len);
-    found.chains = chains;
-    found
-}
-
-/// Writes the runs of one customer, whose rows begin at the first of `rows`;
-/// answers how many there are, and how many contacts have no key.
-#[inline(never)]
-fn lean_runs(
-    (start, times, keys): (u32, &[i64], &[u32]),
-    stamp: u32,
-    gap: i64,
-    table: &mut [Present],
-    runs: &mut [LeanRun],
-) -> (usize, u64) {
-    let (mut next, mut keyless) = (0_u32, 0_u64);
-    // Times of one customer ascend, so their difference is no negative number.
-    let gap = gap.max(0) as u64;
-    for (row, (&at, &key)) in (start..).zip(times.iter().zip(keys)) {
-        if key == 0 {
-            keyless += 1;
-            continue;
-        }
-        let Some(present) = table.get_mut(key as usize) else { continue };
-        let goes_on = (present.customer == stamp) & (at.wrapping_sub(present.at) as u64 <= gap);
-        let place = if goes_on { present.place } else { next };
-        *present = Present { at, customer: stamp, place };
-        next += u32::from(!goes_on);
-        let Some(run) = runs.get_mut(place as usize) else { continue };
-        let first = if goes_on { run.first } else { row };
-        let before = if goes_on { run.contacts } else { 0 };
-        *run = LeanRun { key, first, last: row, contacts: before + 1 };
-    }
-    (next as usize, keyless)
 }
 
 fn runs<const LINKS: bool, const CLOCK: bool>(rule: &Rule, contacts: &Contacts<'_>) -> Found {
