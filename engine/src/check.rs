@@ -1,5 +1,7 @@
 //! Verification: every stored byte that has a checksum, and the invariants.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::index::{IndexBuilder, IndexReader};
@@ -8,6 +10,7 @@ use crate::manifest::Run;
 use crate::schema::{AttrId, AttrType};
 use crate::span::{Wanted, read_segment};
 use crate::state::State;
+use crate::tallies::{self, Tally};
 
 /// What [`Db::check`](crate::Db::check) read and verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +84,14 @@ fn check_run(state: &State, number: u32, run: &Run, report: &mut CheckReport) ->
     let chunks = state.chunks();
     let mut builder = IndexBuilder::new(number);
     let mut after = None;
+    let mut stored_tallies = match run.segments.is_empty() {
+        true => BTreeMap::new(),
+        false => tallies::all(&chunks.blob(&run.tallies)?, chunks.folder())?,
+    };
+    // Of attributes that are no symbols any more nobody asks.
+    let is_symbol = |attr| state.names.schema.get(attr).is_some_and(|known| known.ty == AttrType::Symbol);
+    stored_tallies.retain(|pair, _| is_symbol(pair.0) && is_symbol(pair.1));
+    let mut made_tallies: BTreeMap<_, _> = stored_tallies.keys().map(|&pair| (pair, Tally::new())).collect();
     for meta in &run.segments {
         let name = format!("{}/segment of customers {}..={}", chunks.folder(), meta.first, meta.last);
         let damaged = |what: &str| Error::damaged(name.clone(), 0, what);
@@ -114,6 +125,11 @@ fn check_run(state: &State, number: u32, run: &Run, report: &mut CheckReport) ->
         }
         report.interactions += block.rows() as u64;
         builder.add(&block)?;
+        made_tallies.iter_mut().for_each(|(&pair, tally)| tallies::count(&block, pair, tally));
+    }
+    if stored_tallies != made_tallies {
+        let name = format!("{}/tallies of range {number}", chunks.folder());
+        return Err(Error::damaged(name, 0, "values are not counted as the segments have them"));
     }
     if run.segments.is_empty() {
         return Ok(());

@@ -18,7 +18,7 @@ use crate::columns::Bytes;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::graph_store::{Change, GraphStore};
-use crate::limits::{GRAPH_BATCH_BYTES_MAX, PAGE_BYTES};
+use crate::limits::{COLUMN_PAGE_BYTES_MIN, GRAPH_BATCH_BYTES_MAX, PAGE_BYTES};
 
 /// A chunk as the manifest names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -301,6 +301,35 @@ impl<'a> ChunkWriter<'a> {
     pub(crate) fn blob(&mut self, bytes: &[u8]) -> Result<Blob> {
         let pages = bytes.chunks(PAGE_BYTES).map(|page| self.chunk(page.to_vec())).collect::<Result<_>>()?;
         Ok(Blob { pages })
+    }
+
+    /// Writes a blob of parts that end at `ends`, ascending. A long part has pages of its own, so
+    /// that it is read without the others; short ones share theirs with short neighbours.
+    pub(crate) fn parts(&mut self, bytes: &[u8], ends: &[usize]) -> Result<Blob> {
+        let mut cuts = Vec::with_capacity(ends.len() + 1);
+        let (mut page, mut begin) = (0, 0);
+        for &end in ends {
+            let is_long = end.saturating_sub(begin) >= COLUMN_PAGE_BYTES_MIN;
+            if is_long || end.saturating_sub(page) >= 2 * COLUMN_PAGE_BYTES_MIN {
+                cuts.push(begin);
+                page = begin;
+            }
+            if is_long {
+                cuts.push(end);
+                page = end;
+            }
+            begin = end;
+        }
+        cuts.push(bytes.len());
+        let mut blob = Blob::default();
+        let mut rest = bytes;
+        let mut begin = 0;
+        for cut in cuts {
+            let (page, after) = rest.split_at(cut.saturating_sub(begin).min(rest.len()));
+            blob.pages.extend(self.blob(page)?.pages);
+            (rest, begin) = (after, cut);
+        }
+        Ok(blob)
     }
 
     /// The number the next chunk gets.

@@ -50,6 +50,7 @@ mod commit;
 mod seal;
 mod side_by_side;
 mod state;
+mod tallies;
 
 mod db;
 pub mod graph;
@@ -65,4 +66,4 @@ pub use error::{Error, Result};
 pub use import::{Import, ImportReport};
 pub use model::{CustomerOrdinal, Identity, IdentityRef, Millis};
 pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
-pub use snapshot::{Snapshot, Symbols, Unit};
+pub use snapshot::{Snapshot, Symbols, TallyCell, Unit};

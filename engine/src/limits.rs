@@ -16,9 +16,16 @@ pub const RANGE_CUSTOMERS: u32 = 1 << 16;
 pub const SEGMENT_INTERACTIONS: usize = 1 << 17;
 /// Interactions kept in memory before they are sealed into a run.
 pub const TAIL_INTERACTIONS_MAX: usize = 1 << 20;
-/// Length of a page of a segment in the graph store. Chosen for sled's slabs:
+/// Longest page of a blob in the graph store. Chosen for sled's slabs:
 /// 262,144 bytes would cost half as much again on disk.
 pub const PAGE_BYTES: usize = 261_000;
+/// A column of a segment has pages of its own from this length on, so that a question reads hardly
+/// more than its columns.
+pub const COLUMN_PAGE_BYTES_MIN: usize = 16_000;
+/// Symbol attributes whose values are counted in pairs, the first of the schema.
+pub const TALLIED_ATTRIBUTES_MAX: usize = 8;
+/// Most combinations of the values of two attributes that are counted.
+pub const TALLY_CELLS_MAX: usize = 4_096;
 /// Largest body of a history frame.
 pub const FRAME_BYTES_MAX: usize = 256 << 20;
 /// A history file is rotated past this length.

@@ -17,7 +17,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub(crate) struct SegmentMeta {
     pub time_max: i64,
 }
 
-/// Segments of one range written together, with their occurrence index.
+/// Segments of one range written together, with their occurrence index and tallies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
     /// 0 for a seal, 1 for a merge of seals; the base has the highest.
@@ -40,6 +40,7 @@ pub(crate) struct Run {
     /// Ascending, disjoint customers.
     pub segments: Vec<SegmentMeta>,
     pub index: Blob,
+    pub tallies: Blob,
 }
 
 impl Run {
@@ -176,7 +177,7 @@ impl Manifest {
             for meta in &run.segments {
                 segment(meta, &mut out);
             }
-            out.extend(&run.index.pages);
+            out.extend(run.index.pages.iter().chain(&run.tallies.pages));
         }
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);

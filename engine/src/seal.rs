@@ -21,6 +21,7 @@ use crate::order::merge_blocks;
 use crate::segment::{self, EncodedSegment};
 use crate::side_by_side::side_by_side;
 use crate::span::{Wanted, read_run};
+use crate::tallies::Tallies;
 
 const RUNS_MAX: usize = 8;
 const MERGED_RUNS_MAX: usize = 3;
@@ -59,10 +60,11 @@ impl Amount {
 /// Gives the new interactions of some customers, or none.
 pub(crate) type NewRows<'a> = &'a (dyn Fn(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>> + Sync);
 
-/// Segments of some customers, ascending, and who of them has what.
+/// Segments of some customers, ascending, who of them has what, and how often it occurs.
 struct Made {
     segments: Vec<MadeSegment>,
     index: IndexBuilder,
+    tallies: Tallies,
 }
 
 /// A segment that is not in the graph yet.
@@ -89,17 +91,19 @@ impl MadeSegment {
 
     fn write(self, out: &mut ChunkWriter<'_>) -> Result<SegmentMeta> {
         let header = out.chunk(self.bytes.header)?;
-        Ok(SegmentMeta { header, body: out.blob(&self.bytes.body)?, ..self.meta })
+        Ok(SegmentMeta { header, body: out.parts(&self.bytes.body, &self.bytes.ends)?, ..self.meta })
     }
 }
 
 /// Makes the segments of a block of one range.
 fn make(range: u32, block: &Block) -> Result<Made> {
-    let mut made = Made { segments: Vec::new(), index: IndexBuilder::new(range) };
+    let index = IndexBuilder::new(range);
+    let mut made = Made { segments: Vec::new(), index, tallies: Tallies::default() };
     if block.customers.is_empty() {
         return Ok(made);
     }
     made.index.add(block)?;
+    made.tallies = Tallies::of(block);
     // Whole customers, in pieces of nearly equal size.
     let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
     let piece_rows = block.rows().div_ceil(pieces);
@@ -237,25 +241,27 @@ pub(crate) fn install(
     }
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
         changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
-    let mut written: Option<(Run, IndexBuilder)> = None;
+    let mut written: Option<(Run, IndexBuilder, Tallies)> = None;
     side_by_side(
         threads,
         &steps,
         |(change, span)| change.make(chunks, names, span, new),
         |(change, span), made| {
-            let (mut run, mut index) = match written.take() {
-                Some(written) => written,
-                None => (Run { level: change.level, ..Run::default() }, IndexBuilder::new(change.range)),
-            };
+            let (mut run, mut index, mut tallies) = written.take().unwrap_or_else(|| {
+                let run = Run { level: change.level, ..Run::default() };
+                (run, IndexBuilder::new(change.range), Tallies::default())
+            });
             for segment in made.segments {
                 run.segments.push(segment.write(out)?);
             }
             index.append(made.index)?;
+            tallies.append(made.tallies);
             if change.spans.last() != Some(*span) {
-                written = Some((run, index));
+                written = Some((run, index, tallies));
                 return Ok(());
             }
             run.index = out.blob(&index.finish()?)?;
+            run.tallies = out.blob(&tallies.encode()?)?;
             if let Some(range) = ranges.get_mut(change.range as usize) {
                 match change.level {
                     BASE => range.base = run,

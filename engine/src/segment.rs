@@ -49,6 +49,8 @@ pub struct EncodedSegment {
     pub header: Vec<u8>,
     /// The columns, end to end.
     pub body: Vec<u8>,
+    /// Where each ends in the body: customers, offsets and times, then the columns.
+    pub ends: Vec<usize>,
 }
 
 /// A part of a segment's body.
@@ -140,10 +142,10 @@ pub fn encode(block: &Block) -> Result<EncodedSegment> {
     }
 
     let mut body = Vec::new();
-    let mut part_start = 0;
+    let mut ends = Vec::with_capacity(block.columns.len() + 3);
     let mut part_bytes = |body: &[u8]| {
-        let bytes = body.len() - part_start;
-        part_start = body.len();
+        let bytes = body.len() - ends.last().copied().unwrap_or(0);
+        ends.push(body.len());
         u32::try_from(bytes).map_err(|_| Error::Limit {
             what: "bytes in one column of a segment",
             value: bytes as u64,
@@ -206,7 +208,7 @@ pub fn encode(block: &Block) -> Result<EncodedSegment> {
     header.extend(entries);
     let checksum = xxh3_64(&header);
     header.extend(checksum.to_le_bytes());
-    Ok(EncodedSegment { header, body })
+    Ok(EncodedSegment { header, body, ends })
 }
 
 /// The bounds of a column of numbers.

@@ -1,5 +1,7 @@
 //! What a reader sees: one commit, whole, for as long as it holds the snapshot.
 
+mod indexed;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -7,12 +9,13 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
+pub use indexed::TallyCell;
+
 use crate::block::Block;
 use crate::column::Column;
 use crate::error::{Error, Result};
-use crate::index::{IndexReader, Levels, month_of};
 use crate::limits::RANGE_CUSTOMERS;
-use crate::manifest::{Range, Run, SegmentMeta, Version};
+use crate::manifest::{Range, SegmentMeta, Version};
 use crate::merge::select_places;
 use crate::model::{CustomerOrdinal, Identity, Millis};
 use crate::names::Names;
@@ -309,74 +312,6 @@ impl Snapshot {
         Ok((parts, bytes))
     }
 
-    /// Exactly the customers with at least `n` (1, 2 or 3) interactions whose
-    /// `attr` (a symbol attribute) is `symbol`; hidden interactions count too,
-    /// so it is more than they where the snapshot hides any.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] as [`Snapshot::read`]; [`Error::Invalid`] for another `n`.
-    pub fn at_least(&self, attr: AttrId, symbol: u32, n: u8) -> Result<RoaringBitmap> {
-        let level = usize::from(n).checked_sub(1).filter(|&level| level < 3);
-        let level = level.ok_or_else(|| Error::invalid("the index counts 1, 2 or 3 occurrences"))?;
-        let mut levels = Levels::default();
-        for range in &self.version.manifest.ranges {
-            let mut of_range = Levels::default();
-            let runs: Vec<&Run> = range.all().filter(|run| !run.segments.is_empty()).collect();
-            for run in &runs {
-                let read = |part| self.version.chunks.blob_range(&run.index, part);
-                let index = IndexReader::open_parts(run.index.len(), &read)?;
-                match of_range.0.get_mut(level) {
-                    // Where nothing overlays the base its own bitmap decides.
-                    Some(wanted) if runs.len() == 1 && self.tail.is_empty() => {
-                        *wanted = index.at_least_level(attr, symbol, level)?;
-                    }
-                    _ => of_range.add(&index.at_least(attr, symbol)?),
-                }
-            }
-            for (sum, part) in levels.0.iter_mut().zip(of_range.0) {
-                *sum |= part;
-            }
-        }
-        for block in &self.tail {
-            levels.add(&tail_levels(block, attr, symbol));
-        }
-        Ok(levels.0.into_iter().nth(level).unwrap_or_default())
-    }
-
-    /// At least the customers with an interaction at `from <= time < to`, by
-    /// whole months in UTC.
-    ///
-    /// # Errors
-    /// As [`Snapshot::read`].
-    pub fn active(&self, from: Millis, to: Millis) -> Result<RoaringBitmap> {
-        let mut out = RoaringBitmap::new();
-        if to <= from {
-            return Ok(out);
-        }
-        let (first, last) = (month_of(from), month_of(to - 1));
-        for run in self.version.manifest.ranges.iter().flat_map(Range::all) {
-            if !run.segments.iter().any(|segment| segment.time_max >= from && segment.time_min < to) {
-                continue;
-            }
-            let read = |part| self.version.chunks.blob_range(&run.index, part);
-            let index = IndexReader::open_parts(run.index.len(), &read)?;
-            for month in index.months() {
-                if (first..=last).contains(&month) {
-                    out |= index.month(month)?;
-                }
-            }
-        }
-        for block in &self.tail {
-            for (place, &customer) in block.customers.iter().enumerate() {
-                let times = block.times.get(block.journey(place)).unwrap_or_default();
-                if times.iter().any(|&time| (first..=last).contains(&month_of(time))) {
-                    out.insert(customer);
-                }
-            }
-        }
-        Ok(out)
-    }
-
     /// The customer that goes by `identity`.
     ///
     /// # Errors
@@ -515,21 +450,6 @@ fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {
 fn cut(block: &Block, chosen: &Chosen<'_>, wanted: Wanted<'_>) -> Block {
     let columns = block.columns.iter().filter(|(attr, _)| wanted.takes(*attr));
     select_places(block, &chosen.places(&block.customers), columns)
-}
-
-fn tail_levels(block: &Block, attr: AttrId, symbol: u32) -> Levels {
-    let mut levels = Levels::default();
-    let Some(Column::Symbol { codes, dictionary }) = block.column(attr) else { return levels };
-    let Some(code) = dictionary.iter().position(|&entry| entry == symbol) else { return levels };
-    let code = code as u32 + 1;
-    for (place, &customer) in block.customers.iter().enumerate() {
-        let codes = codes.get(block.journey(place)).unwrap_or_default();
-        let count = codes.iter().filter(|&&other| other == code).count();
-        for (_, level) in levels.0.iter_mut().enumerate().take_while(|(at, _)| *at < count) {
-            level.insert(customer);
-        }
-    }
-    levels
 }
 
 /// A range in one piece where something overlays its base, else its base segments.

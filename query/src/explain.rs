@@ -25,9 +25,9 @@ pub(crate) fn rows(plan: &mut Plan, snapshot: &Snapshot, text: &str) -> Result<A
         phase.prepare(snapshot, whole, &mut |_| Ok(None))?;
         let whole_before = whole;
         whole = !matches!(phase.then, Then::Members | Then::Journeys(Part::Before | Part::After));
-        let unread = if whole_before { phase.unread(snapshot, None) } else { None };
+        let unread = if whole_before { phase.unread(snapshot, None)? } else { None };
         let mut choice = match unread {
-            Some(customers) => Choice::of_index(customers, false),
+            Some(unread) => Choice::of_index(&unread, false),
             None => choose(phase.candidates(snapshot)?, None, snapshot),
         };
         choice.given = !std::mem::take(&mut first);
@@ -197,7 +197,8 @@ fn steps(phase: &Phase, choice: &Choice, snapshot: &Snapshot, text: &str) -> Vec
     };
     line("read", reading(choice, snapshot), choice.estimated, Place::Read);
     let timed = choice.wanted.is_some() || choice.given || phase.reads_times(phase.wanted(&phase.needed()));
-    line("columns", columns(&phase.reads(), timed, snapshot), None, Place::Aside);
+    let columns = if choice.unread { "none".to_owned() } else { columns(&phase.reads(), timed, snapshot) };
+    line("columns", columns, None, Place::Aside);
     for (place, stage) in phase.stages.iter().enumerate() {
         let (step, detail) = stage_in_words(stage, text);
         line(step, detail, None, Place::Stage(place));
@@ -231,7 +232,7 @@ fn steps(phase: &Phase, choice: &Choice, snapshot: &Snapshot, text: &str) -> Vec
 
 fn reading(choice: &Choice, snapshot: &Snapshot) -> String {
     let units = format!("{} of {} units", choice.units.len(), snapshot.units().len());
-    if choice.unread.is_some() {
+    if choice.unread {
         return format!("index: it alone answers; {units}");
     }
     if choice.given {

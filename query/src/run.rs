@@ -17,7 +17,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
 use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
-use crate::plan::compile::{Ends, Phase, Plan, Planner, Then};
+use crate::plan::compile::{Ends, Phase, Plan, Planner, Then, Unread};
 use crate::plan::flow::{Flow, Pieces, among, only};
 use crate::plan::index::{Choice, choose, reads_some, takes_out};
 use crate::plan::operator::{Passed, Work, Worker};
@@ -255,9 +255,9 @@ impl Run<'_> {
         let phase = &*phase;
         let env = self.env(snapshot);
         let own = base.customers();
-        let unread = if whole { phase.unread(snapshot, own.as_ref()) } else { None };
-        let choice = match unread {
-            Some(customers) => Choice::of_index(customers, own.is_some()),
+        let unread = if whole { phase.unread(snapshot, own.as_ref())? } else { None };
+        let choice = match &unread {
+            Some(unread) => Choice::of_index(unread, own.is_some()),
             None => choose(phase.candidates(snapshot)?, own, snapshot),
         };
         let (wanted, units) = (choice.wanted.as_ref(), &choice.units);
@@ -334,13 +334,18 @@ impl Run<'_> {
         if let Some(error) = failure {
             return Err(error);
         }
+        let (customers, part) = match unread {
+            Some(Unread::Customers(customers)) => (Some(customers), None),
+            Some(Unread::Part(part)) => (None, Some(part)),
+            None => (None, None),
+        };
         if let Some(total) = &mut total {
-            for part in kept.into_iter().flatten() {
+            for part in kept.into_iter().chain([part]).flatten() {
                 total.add(part);
                 total.hold(&env).map_err(|limit| self.limit(limit))?;
             }
         }
-        if let Some(customers) = &choice.unread {
+        if let Some(customers) = customers {
             let customers: Vec<CustomerOrdinal> = customers.iter().collect();
             for customers in customers.chunks(UNREAD_ROWS) {
                 let began = measured.then(Instant::now);

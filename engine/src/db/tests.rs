@@ -74,6 +74,18 @@ fn dump(snapshot: &Snapshot) -> BTreeMap<String, Vec<Seen>> {
 }
 
 fn check_index(snapshot: &Snapshot, kind: AttrId, journeys: &BTreeMap<String, Vec<Seen>>) {
+    if let Some(tally) = snapshot.tally(kind, kind).expect("counts") {
+        let name = |symbol: u32| snapshot.symbols(kind).get(symbol).to_owned();
+        let tally = tally
+            .into_iter()
+            .map(|cell| (cell.symbols[0].map(name), cell.interactions))
+            .collect::<BTreeMap<_, _>>();
+        let mut expected = BTreeMap::new();
+        for seen in journeys.values().flatten() {
+            *expected.entry(seen.kind.clone()).or_insert(0) += 1;
+        }
+        assert_eq!(tally, expected);
+    }
     for symbol in 0..snapshot.symbols(kind).len() as u32 {
         for n in 1..=3_u8 {
             let found: HashSet<String> = snapshot

@@ -273,7 +273,7 @@ proptest! {
         flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 1..4),
     ) {
         let block = block(&journeys, 5);
-        let EncodedSegment { mut header, body } = encode(&block).expect("encodes");
+        let EncodedSegment { mut header, body, .. } = encode(&block).expect("encodes");
         header.truncate(header.len() - 8);
         // After the counts, which alone decide how much memory is taken.
         for (place, bit) in flips {

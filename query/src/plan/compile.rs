@@ -1,5 +1,7 @@
 //! From the tree of a query to phases: journeys in, an operator, rows out.
 
+use std::any::Any;
+
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Millis, Snapshot};
 
@@ -74,6 +76,14 @@ fn counts_customers(items: &[SelectItem]) -> bool {
         }
         _ => false,
     })
+}
+
+/// What rows come of where the index alone answers.
+pub(crate) enum Unread {
+    /// Who they are about: [`Operator::rows_unread`].
+    Customers(RoaringBitmap),
+    /// What all units come to: [`Operator::part_unread`].
+    Part(Box<dyn Any + Send>),
 }
 
 /// What becomes of the rows of a phase.
@@ -498,15 +508,33 @@ impl Phase {
         !self.stages.is_empty() || self.operator.reads_times(wanted)
     }
 
-    /// The customers behind its rows, where the index alone answers it: they
-    /// flow whole, are known exactly without reading, and nothing else is asked
-    /// for. `own` are those that the phase begins with, where they are not
+    /// What its rows come of, where the index alone answers it: journeys flow
+    /// whole, and nothing is asked of them but what is known without reading.
+    /// `own` are the customers that the phase begins with, where they are not
     /// all. Asked once it is prepared.
-    pub(crate) fn unread(&self, snapshot: &Snapshot, own: Option<&RoaringBitmap>) -> Option<RoaringBitmap> {
+    ///
+    /// # Errors
+    /// As [`Snapshot::tally`].
+    pub(crate) fn unread(
+        &self,
+        snapshot: &Snapshot,
+        own: Option<&RoaringBitmap>,
+    ) -> throughline_engine::Result<Option<Unread>> {
         if snapshot.hides_later() {
-            return None;
+            return Ok(None);
         }
-        self.operator.rows_unread(&[], self.wanted(&self.needed()))?;
+        let needed = self.needed();
+        let wanted = self.wanted(&needed);
+        if self.operator.rows_unread(&[], wanted).is_some() {
+            return Ok(self.customers_unread(snapshot, own).map(Unread::Customers));
+        }
+        if own.is_some() || !self.stages.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.operator.part_unread(snapshot, wanted)?.map(Unread::Part))
+    }
+
+    fn customers_unread(&self, snapshot: &Snapshot, own: Option<&RoaringBitmap>) -> Option<RoaringBitmap> {
         let mut customers = match own {
             None => snapshot.present().clone(),
             Some(own) => snapshot.present() & own,

@@ -4,6 +4,7 @@
 use roaring::RoaringBitmap;
 use throughline_engine::{AttrId, Result, Snapshot};
 
+use super::compile::Unread;
 use super::interaction::attribute;
 use super::steps::StepFilter;
 use crate::rows::{Cell, Shape, Typed};
@@ -25,15 +26,18 @@ pub(crate) struct Choice {
     pub costs: Option<Costs>,
     /// Whether the customers are given by the rows before.
     pub given: bool,
-    /// The customers behind the rows, where nothing is read because the index alone answers.
-    pub unread: Option<RoaringBitmap>,
+    /// Whether nothing is read because the index alone answers.
+    pub unread: bool,
 }
 
 impl Choice {
-    /// Nothing is read: these customers are the answer.
-    pub(crate) fn of_index(customers: RoaringBitmap, given: bool) -> Self {
-        let estimated = Some(customers.len());
-        Self { estimated, wanted: None, units: Vec::new(), costs: None, given, unread: Some(customers) }
+    /// Nothing is read: the index alone answers.
+    pub(crate) fn of_index(unread: &Unread, given: bool) -> Self {
+        let estimated = match unread {
+            Unread::Customers(customers) => Some(customers.len()),
+            Unread::Part(_) => None,
+        };
+        Self { estimated, wanted: None, units: Vec::new(), costs: None, given, unread: true }
     }
 }
 
@@ -96,7 +100,7 @@ pub(crate) fn choose(
         }
     };
     let units = units_with(snapshot, wanted.as_ref());
-    Choice { estimated, wanted, units, costs, given, unread: None }
+    Choice { estimated, wanted, units, costs, given, unread: false }
 }
 
 /// What an index saves of reading is the units without a candidate, and most of those with few; in

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Attribute, Column, Millis, Role};
+use throughline_engine::{AttrId, Attribute, Column, Millis, Role, Snapshot, TallyCell};
 
 use super::cells::{attr_cell, number, truth_of};
 use super::flow::Flow;
@@ -383,6 +383,31 @@ impl Operator for MapOperator {
 
     fn reads_times(&self, wanted: Wanted<'_>) -> bool {
         self.measures(wanted.columns, wanted.sets).times
+    }
+
+    fn part_unread(
+        &self,
+        snapshot: &Snapshot,
+        wanted: Wanted<'_>,
+    ) -> throughline_engine::Result<Option<Box<dyn Any + Send>>> {
+        if wanted.members || self.measures(wanted.columns, wanted.sets) != Measures::default() {
+            return Ok(None);
+        }
+        let (a, b) = match &self.keys[..] {
+            [one] => (one.id, one.id),
+            [a, b] => (a.id, b.id),
+            _ => return Ok(None),
+        };
+        let Some(tally) = snapshot.tally(a, b)? else { return Ok(None) };
+        let mut all = MapCells::default();
+        for TallyCell { symbols, interactions } in tally {
+            let cell = |(key, symbol): (&Attribute, Option<u32>)| {
+                symbol.map_or(Cell::Null, |symbol| Cell::Symbol(key.id, symbol))
+            };
+            let key = self.keys.iter().zip(symbols).map(cell).collect();
+            all.cells.insert(key, MapCell { interactions, ..MapCell::default() });
+        }
+        Ok(Some(Box::new(all)))
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {

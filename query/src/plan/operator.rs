@@ -51,6 +51,19 @@ pub(crate) trait Operator: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// The part of all units in one, for [`Total::add`], where all journeys flow whole into it and
+    /// what is wanted of them is counted already; `None` where they must be read.
+    ///
+    /// # Errors
+    /// As [`Snapshot::tally`].
+    fn part_unread(
+        &self,
+        _snapshot: &Snapshot,
+        _wanted: Wanted<'_>,
+    ) -> throughline_engine::Result<Option<Box<dyn Any + Send>>> {
+        Ok(None)
+    }
+
     /// What works through units, one for each thread.
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a>;
 

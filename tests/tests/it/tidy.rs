@@ -14,7 +14,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["model", "strings", "cache", "side_by_side"],
     &["schema", "column"],
     &["block", "batch", "digest", "columns", "dedupe"],
-    &["records", "merge", "index", "segment"],
+    &["records", "merge", "index", "segment", "tallies"],
     &["graph_store", "clock"],
     &["disk", "options"],
     &["disk_sim", "history", "chunks"],

@@ -144,7 +144,8 @@ impl Joiner {
             chains.resize(room.max(chains.len() * 2), Chain::default());
         }
         for pair in stretches.get(..=count).unwrap_or_default().windows(2) {
-            let &[Stretch { at, first, key, customer, .. }, Stretch { before: end_at, first: end, .. }] = pair
+            let &[Stretch { at, first, key, customer, .. }, Stretch { before: end_at, first: end, .. }] =
+                pair
             else {
                 continue;
             };

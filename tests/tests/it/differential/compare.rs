@@ -22,6 +22,7 @@ pub(crate) const SHARES: &[(&str, usize)] = &[
     ("as_of", 1_000),
     ("paths", 2_000),
     ("graphs", 3_000),
+    ("maps", 1_000),
 ];
 
 /// The whole of it: what the ordinary run compares at least.

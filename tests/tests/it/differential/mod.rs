@@ -13,6 +13,7 @@ mod flows;
 mod funnels;
 mod graphs;
 pub(crate) mod history;
+mod maps;
 mod matches;
 mod options;
 mod patterns;

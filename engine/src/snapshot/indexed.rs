@@ -1,0 +1,143 @@
+//! What is known of a snapshot without reading its interactions.
+
+use roaring::RoaringBitmap;
+
+use super::Snapshot;
+use crate::block::Block;
+use crate::column::Column;
+use crate::error::{Error, Result};
+use crate::index::{IndexReader, Levels, month_of};
+use crate::manifest::{Range, Run};
+use crate::model::Millis;
+use crate::schema::{AttrId, AttrType, Subject};
+use crate::tallies::{self, Tally};
+
+/// How many interactions have two symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TallyCell {
+    /// Of one attribute and of another; `None` where an interaction has none.
+    pub symbols: [Option<u32>; 2],
+    /// How many.
+    pub interactions: u64,
+}
+
+impl Snapshot {
+    /// Exactly the customers with at least `n` (1, 2 or 3) interactions whose
+    /// `attr` (a symbol attribute) is `symbol`; hidden interactions count too,
+    /// so it is more than they where the snapshot hides any.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] as [`Snapshot::read`]; [`Error::Invalid`] for another `n`.
+    pub fn at_least(&self, attr: AttrId, symbol: u32, n: u8) -> Result<RoaringBitmap> {
+        let level = usize::from(n).checked_sub(1).filter(|&level| level < 3);
+        let level = level.ok_or_else(|| Error::invalid("the index counts 1, 2 or 3 occurrences"))?;
+        let mut levels = Levels::default();
+        for range in &self.version.manifest.ranges {
+            let mut of_range = Levels::default();
+            let runs: Vec<&Run> = range.all().filter(|run| !run.segments.is_empty()).collect();
+            for run in &runs {
+                let read = |part| self.version.chunks.blob_range(&run.index, part);
+                let index = IndexReader::open_parts(run.index.len(), &read)?;
+                match of_range.0.get_mut(level) {
+                    // Where nothing overlays the base its own bitmap decides.
+                    Some(wanted) if runs.len() == 1 && self.tail.is_empty() => {
+                        *wanted = index.at_least_level(attr, symbol, level)?;
+                    }
+                    _ => of_range.add(&index.at_least(attr, symbol)?),
+                }
+            }
+            for (sum, part) in levels.0.iter_mut().zip(of_range.0) {
+                *sum |= part;
+            }
+        }
+        for block in &self.tail {
+            levels.add(&tail_levels(block, attr, symbol));
+        }
+        Ok(levels.0.into_iter().nth(level).unwrap_or_default())
+    }
+
+    /// At least the customers with an interaction at `from <= time < to`, by
+    /// whole months in UTC.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn active(&self, from: Millis, to: Millis) -> Result<RoaringBitmap> {
+        let mut out = RoaringBitmap::new();
+        if to <= from {
+            return Ok(out);
+        }
+        let (first, last) = (month_of(from), month_of(to - 1));
+        for run in self.version.manifest.ranges.iter().flat_map(Range::all) {
+            if !run.segments.iter().any(|segment| segment.time_max >= from && segment.time_min < to) {
+                continue;
+            }
+            let read = |part| self.version.chunks.blob_range(&run.index, part);
+            let index = IndexReader::open_parts(run.index.len(), &read)?;
+            for month in index.months() {
+                if (first..=last).contains(&month) {
+                    out |= index.month(month)?;
+                }
+            }
+        }
+        for block in &self.tail {
+            for (place, &customer) in block.customers.iter().enumerate() {
+                let times = block.times.get(block.journey(place)).unwrap_or_default();
+                if times.iter().any(|&time| (first..=last).contains(&month_of(time))) {
+                    out.insert(customer);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// How many interactions have each two symbols of two symbol attributes,
+    /// which may be the same one; `None` stands for an interaction without.
+    /// Nothing where that is not known without reading them: of attributes
+    /// with many values, and where the snapshot hides what was recorded later.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] as [`Snapshot::read`].
+    pub fn tally(&self, a: AttrId, b: AttrId) -> Result<Option<Vec<TallyCell>>> {
+        let is_symbol = |attr| {
+            let attribute = self.names.schema.get(attr);
+            attribute
+                .is_some_and(|known| known.ty == AttrType::Symbol && known.subject == Subject::Interaction)
+        };
+        if self.hides_later() || !is_symbol(a) || !is_symbol(b) {
+            return Ok(None);
+        }
+        let pair = (a.min(b), a.max(b));
+        let mut sum = Tally::new();
+        for run in self.version.manifest.ranges.iter().flat_map(Range::all) {
+            if run.segments.is_empty() {
+                continue;
+            }
+            let chunks = &self.version.chunks;
+            let Some(tally) = tallies::find(&chunks.blob(&run.tallies)?, pair, chunks.folder())? else {
+                return Ok(None);
+            };
+            tally.into_iter().for_each(|(cell, count)| *sum.entry(cell).or_default() += count);
+        }
+        self.tail.iter().for_each(|block| tallies::count(block, pair, &mut sum));
+        let cells = sum.into_iter().map(|((first, second), interactions)| {
+            let symbols = if a <= b { [first, second] } else { [second, first] };
+            TallyCell { symbols: symbols.map(|number| number.checked_sub(1)), interactions }
+        });
+        Ok(Some(cells.collect()))
+    }
+}
+
+fn tail_levels(block: &Block, attr: AttrId, symbol: u32) -> Levels {
+    let mut levels = Levels::default();
+    let Some(Column::Symbol { codes, dictionary }) = block.column(attr) else { return levels };
+    let Some(code) = dictionary.iter().position(|&entry| entry == symbol) else { return levels };
+    let code = code as u32 + 1;
+    for (place, &customer) in block.customers.iter().enumerate() {
+        let codes = codes.get(block.journey(place)).unwrap_or_default();
+        let count = codes.iter().filter(|&&other| other == code).count();
+        for (_, level) in levels.0.iter_mut().enumerate().take_while(|(at, _)| *at < count) {
+            level.insert(customer);
+        }
+    }
+    levels
+}
