@@ -58,7 +58,7 @@ const KERNELS: [(&str, &str); 17] = [
     ),
     ("paths", "PATHS FROM (:visit) BY kind DEPTH 5 TOP 10 |> SELECT path, journeys"),
     ("graph", "GRAPH BY kind |> AGGREGATE count(*)"),
-    ("map, counts", "MAP BY topic, channel |> SELECT topic, channel, interactions"),
+    ("map, counts", "MAP BY topic, channel, kind |> SELECT topic, channel, kind, interactions"),
     ("map, all measures", "MAP BY topic, channel"),
 ];
 

@@ -35,6 +35,7 @@ def arguments():
     add("--rounds", type=int, default=ROUNDS, help="rounds of timing; fewer are rough (default %(default)s)")
     add("--cold", type=int, default=ROUNDS, help="new processes a question; 0 for none (default %(default)s)")
     add("--threads", type=int, default=cores, help="threads, and cores, of each system (default %(default)s)")
+    add("--cache", type=int, help="megabytes of Throughline's page cache (default its own, 512)")
     add("--timeout", type=float, default=300, help="seconds an answer is waited for (default %(default)s)")
     add("--only", default="", help="these questions, with commas between")
     add("--systems", default="", help="these systems, with commas between")
@@ -71,7 +72,7 @@ def main():
 
     stores = out / f"stores-{parquet.stem}"
     stores.mkdir(exist_ok=True)
-    tools = Tools(python, binaries, asked.threads, asked.skew)
+    tools = Tools(python, binaries, asked.threads, asked.skew, asked.cache)
     systems = [System(name, stores, tools) for name in asked.systems]
     loads = {system.name: loaded(system, parquet, asked.skip_load) for system in systems}
 

@@ -155,11 +155,12 @@ def markdown(found):
 def _head(found):
     facts = found.facts
     versions = ", ".join(f"{TITLES[name]} {found.asking[name]['version']}" for name in found.names)
+    cache = f", Throughline's cache {found.asked.cache} MB" if found.asked.cache else ""
     lines = [
         "# Throughline beside its peers\n",
         f"{_count(found.loads.get(OURS, {}).get('sizes', {}).get('customers'))} customers, "
         f"{_count(found.interactions)} interactions ({found.parquet.name}); {found.asked.rounds} rounds, "
-        f"{found.asked.threads} threads each; {facts['date']}.",
+        f"{found.asked.threads} threads each{cache}; {facts['date']}.",
         f"{facts['cpu']}, {facts['cores']} cores, {_bytes(facts['memory_bytes'])} RAM, {facts['kernel']}, "
         f"load {facts['load_average']} at the start. {versions}, commit {facts['commit']}, Python {facts['python']}.\n",
     ]

@@ -23,6 +23,8 @@ class Tools:
     binaries: Path
     threads: int
     skew: str | None = None
+    # Megabytes of Throughline's page cache, where not its usual ones.
+    cache: int | None = None
 
 
 class System:
@@ -37,7 +39,7 @@ class System:
     def peer(self):
         """A process that answers questions."""
         if self.name == "throughline":
-            command = [self.tools.binaries / "peer", self.store]
+            command = [self.tools.binaries / "peer", self.store, *([self.tools.cache] if self.tools.cache else [])]
         else:
             command = [self.tools.python, HERE / "drivers" / f"{self.name}_peer.py", self.store]
         return Peer([str(part) for part in command], self.tools.threads)

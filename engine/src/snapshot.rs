@@ -49,6 +49,8 @@ pub struct Snapshot {
     names: Names,
     version: Arc<Version>,
     tail: Vec<Arc<Block>>,
+    /// Of each block of the tail, where its interactions are.
+    tail_units: Vec<Arc<[Unit]>>,
     customers: Option<Arc<Block>>,
     cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
     present: Arc<RoaringBitmap>,
@@ -81,7 +83,7 @@ impl Shown {
 
     /// Shows what the writer has now.
     pub(crate) fn show(&self, state: &State) {
-        let now = Snapshot::of(state);
+        let now = Snapshot::after(state, Some(&self.0.read()));
         let before = std::mem::replace(&mut *self.0.write(), now);
         // Its end may close a graph, for which no reader should wait.
         drop(before);
@@ -90,6 +92,21 @@ impl Shown {
 
 impl Snapshot {
     pub(crate) fn of(state: &State) -> Self {
+        Self::after(state, None)
+    }
+
+    /// As [`Snapshot::of`], with what is known from the snapshot before: a commit adds little, and
+    /// must not look at all that waits to be sealed.
+    fn after(state: &State, before: Option<&Self>) -> Self {
+        let known = |block: &Arc<Block>| {
+            let blocks = before?.tail.iter().zip(&before?.tail_units);
+            blocks
+                .into_iter()
+                .find(|(other, _)| Arc::ptr_eq(other, block))
+                .map(|(_, units)| Arc::clone(units))
+        };
+        let units_of = |block| known(block).unwrap_or_else(|| range_units(block));
+        let tail_units: Vec<Arc<[Unit]>> = state.tail.iter().map(units_of).collect();
         Self {
             names: state.names.clone(),
             version: Arc::clone(&state.version),
@@ -97,7 +114,8 @@ impl Snapshot {
             customers: state.customers.clone(),
             cohorts: state.cohorts.clone(),
             present: Arc::clone(&state.present),
-            units: units(&state.version.manifest.ranges, &state.tail),
+            units: units(&state.version.manifest.ranges, &tail_units),
+            tail_units,
             commit: state.commit,
             interactions: state.interactions(),
             recorded: state.recorded.clone(),
@@ -452,25 +470,32 @@ fn cut(block: &Block, chosen: &Chosen<'_>, wanted: Wanted<'_>) -> Block {
     select_places(block, &chosen.places(&block.customers), columns)
 }
 
+/// One unit for each range that a block has interactions of.
+fn range_units(block: &Arc<Block>) -> Arc<[Unit]> {
+    let mut units = Vec::new();
+    let mut start = 0;
+    while let Some(&customer) = block.customers.get(start) {
+        let number = customer / RANGE_CUSTOMERS;
+        let end = block.customers.partition_point(|customer| customer / RANGE_CUSTOMERS <= number);
+        let rows = block.journey(start).start..block.journey(end.saturating_sub(1)).end;
+        let times = block.times.get(rows.clone()).unwrap_or_default();
+        units.push(range_unit(
+            number,
+            rows.len() as u64,
+            times.iter().copied().min().unwrap_or_default(),
+            times.iter().copied().max().unwrap_or_default(),
+        ));
+        start = end;
+    }
+    units.into()
+}
+
 /// A range in one piece where something overlays its base, else its base segments.
-fn units(ranges: &[Range], tail: &[Arc<Block>]) -> Arc<[Unit]> {
+fn units(ranges: &[Range], tail: &[Arc<[Unit]>]) -> Arc<[Unit]> {
     let mut in_tail: BTreeMap<u32, Unit> = BTreeMap::new();
-    for block in tail {
-        let mut start = 0;
-        while let Some(&customer) = block.customers.get(start) {
-            let number = customer / RANGE_CUSTOMERS;
-            let end = block.customers.partition_point(|customer| customer / RANGE_CUSTOMERS <= number);
-            let rows = block.journey(start).start..block.journey(end.saturating_sub(1)).end;
-            let times = block.times.get(rows.clone()).unwrap_or_default();
-            let unit = range_unit(
-                number,
-                rows.len() as u64,
-                times.iter().copied().min().unwrap_or_default(),
-                times.iter().copied().max().unwrap_or_default(),
-            );
-            add_unit(in_tail.entry(number).or_insert(Unit { interactions: 0, ..unit }), &unit);
-            start = end;
-        }
+    for unit in tail.iter().flat_map(|units| units.iter()) {
+        let sum = in_tail.entry(unit.first / RANGE_CUSTOMERS).or_insert(Unit { interactions: 0, ..*unit });
+        add_unit(sum, unit);
     }
     let mut out = Vec::new();
     let numbers = ranges.len().max(in_tail.keys().last().map_or(0, |&last| last as usize + 1));

@@ -1,7 +1,7 @@
 //! Throughline as a peer among others: answers the questions that come as
 //! lines of JSON, and says how long each took.
 //!
-//!     peer STORE
+//!     peer STORE [MB]      with a page cache of so many megabytes
 //!  -> {"ready": true, "version": "…"}
 //!     {"query": "…", "threads": 2, "params": {"who": "crm:42"}}
 //!  -> {"open_seconds": 0.01, "seconds": 0.2, "columns": ["…"], "rows": [[…]]}
@@ -23,11 +23,21 @@ use throughline::{Db, Params, QueryOptions, Value};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let Some(store) = std::env::args().nth(1) else {
-        eprintln!("usage: peer STORE");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let options = Options { create: false, read_only: true, ..Options::default() };
+    let (store, options) = match &arguments[..] {
+        [store] => (store, Some(options)),
+        [store, megabytes] => {
+            let bytes = megabytes.parse::<usize>().ok().map(|megabytes| megabytes << 20);
+            (store, bytes.map(|memory_bytes| Options { memory_bytes, ..options }))
+        }
+        _ => (&String::new(), None),
+    };
+    let Some(options) = options else {
+        eprintln!("usage: peer STORE [MB]");
         return ExitCode::from(2);
     };
-    match serve(&store) {
+    match serve(store, &options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -36,13 +46,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(store: &str) -> io::Result<()> {
+fn serve(store: &str, options: &Options) -> io::Result<()> {
     let mut db = None;
     let mut out = io::stdout().lock();
     writeln!(out, "{}", json!({ "ready": true, "version": env!("CARGO_PKG_VERSION") }))?;
     out.flush()?;
     for line in io::stdin().lock().lines() {
-        let answer = respond(&mut db, store, &line?).unwrap_or_else(|error| json!({ "error": error }));
+        let answer =
+            respond(&mut db, store, options, &line?).unwrap_or_else(|error| json!({ "error": error }));
         writeln!(out, "{answer}")?;
         out.flush()?;
     }
@@ -50,7 +61,7 @@ fn serve(store: &str) -> io::Result<()> {
 }
 
 /// Answers one line.
-fn respond(db: &mut Option<Db>, store: &str, line: &str) -> Result<Json, String> {
+fn respond(db: &mut Option<Db>, store: &str, options: &Options, line: &str) -> Result<Json, String> {
     let request: Json = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let text = request.get("query").and_then(Json::as_str).ok_or("a request has a query")?;
     let threads = request.get("threads").and_then(Json::as_u64).map(|threads| threads as usize);
@@ -64,8 +75,7 @@ fn respond(db: &mut Option<Db>, store: &str, line: &str) -> Result<Json, String>
 
     let began = Instant::now();
     if db.is_none() {
-        let options = Options { create: false, read_only: true, ..Options::default() };
-        *db = Some(Db::open_with(store, options).map_err(|error| error.to_string())?);
+        *db = Some(Db::open_with(store, options.clone()).map_err(|error| error.to_string())?);
     }
     let open_seconds = began.elapsed().as_secs_f64();
     let db = db.as_ref().ok_or("the store is open")?;

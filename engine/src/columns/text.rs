@@ -20,7 +20,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::slice::from_ref;
 
-use zstd::bulk::Decompressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::numbered;
 use super::packed::{pack, unpack};
@@ -46,11 +46,20 @@ const NUMBERED: u8 = 2;
 
 /// `bytes` through zstd, if that makes them shorter.
 pub(super) fn compress(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
-    zstd::bulk::compress(bytes, level).ok().filter(|small| small.len() < bytes.len())
+    let small = COMPRESSOR.with_borrow_mut(|held| {
+        let compressor = match held {
+            Some(compressor) => compressor,
+            None => held.insert(Compressor::new(level)?),
+        };
+        compressor.set_compression_level(level)?;
+        compressor.compress(bytes)
+    });
+    small.ok().filter(|small| small.len() < bytes.len())
 }
 
 thread_local! {
-    /// Making one costs more than what it does for a piece.
+    /// Making one costs more than what it does for a piece, or for a frame of few interactions.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
