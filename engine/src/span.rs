@@ -6,6 +6,7 @@ use crate::block::Block;
 use crate::chunks::{BytesPart, Chunks};
 use crate::columns::Bytes;
 use crate::error::Result;
+use crate::limits::PAGE_BYTES;
 use crate::manifest::{Range, Run, SegmentMeta};
 use crate::merge::{concat, select_places};
 use crate::model::CustomerOrdinal;
@@ -59,6 +60,7 @@ pub(crate) fn read_segment(
 fn read_whole(chunks: &Chunks, names: &Names, meta: &SegmentMeta, wanted: Wanted<'_>) -> Result<ReadBlock> {
     let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
     let view = chunks.view(&meta.body);
+    view.fetch(&places(&header, wanted))?;
     let part = |part: Part| view.get(place(&header, part).unwrap_or_default());
     let (customers, offsets) = header.decode_journeys(&part(Part::Customers)?, &part(Part::Offsets)?)?;
     let times = match wanted {
@@ -84,6 +86,10 @@ fn read_excerpt(
 ) -> Result<ReadBlock> {
     let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
     let view = chunks.view(&meta.body);
+    // Of a long column only the pages that hold the rows are read, when it is asked for them.
+    let mut short = places(&header, wanted);
+    short.retain(|place| place.len() <= PAGE_BYTES);
+    view.fetch(&short)?;
     let part = |part: Part| BytesPart { bytes: &view, range: place(&header, part).unwrap_or_default() };
     let excerpt = header.find(&part(Part::Customers), &part(Part::Offsets), chosen)?;
     let mut block = header.decode_excerpt(&part(Part::Times), &excerpt)?;
@@ -92,6 +98,14 @@ fn read_excerpt(
         block.columns.push((entry.attr, names.conform(entry.attr, column)));
     }
     Ok(ReadBlock { block, bytes: view.handed_out() })
+}
+
+/// Where what is wanted of a segment lies in its body.
+fn places(header: &SegmentHeader, wanted: Wanted<'_>) -> Vec<std::ops::Range<usize>> {
+    let columns = header.columns().iter().filter(|entry| wanted.takes(entry.attr));
+    let own = [Part::Customers, Part::Offsets, Part::Times];
+    let own = own.into_iter().filter(|part| !matches!((part, wanted), (Part::Times, Wanted::Untimed(_))));
+    own.chain(columns.map(|entry| Part::Attr(entry.attr))).filter_map(|part| place(header, part)).collect()
 }
 
 fn place(header: &SegmentHeader, part: Part) -> Option<std::ops::Range<usize>> {
