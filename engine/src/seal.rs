@@ -1,11 +1,15 @@
 //! Sealing: blocks into segments of the graph, and folding runs into new bases.
 //!
-//! A range takes at most [`RUNS_MAX`] seals before they are merged into one,
-//! and is folded into a new base once its runs pass an eighth of it or
-//! [`MERGED_RUNS_MAX`] merges have gathered.
+//! A range takes eight seals before they are merged into one, and is folded into
+//! a new base once its runs pass an eighth of it or three merges have gathered.
+//! Where many ranges are due at once some wait ([`due`]).
+
+mod due;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+
+use due::{Load, Work, due};
 
 use crate::block::Block;
 use crate::chunks::{Blob, ChunkRef, ChunkWriter, Chunks};
@@ -23,10 +27,6 @@ use crate::side_by_side::side_by_side;
 use crate::span::{Wanted, read_run};
 use crate::tallies::Tallies;
 
-const RUNS_MAX: usize = 8;
-const MERGED_RUNS_MAX: usize = 3;
-/// The base's share that runs may reach.
-const OVERLAY_SHARE: u64 = 8;
 /// Interactions merged at once while folding.
 const FOLD_ROWS: u64 = 1 << 19;
 /// Bytes of text merged at once while folding, or in one segment, unless a single customer has more.
@@ -163,6 +163,15 @@ pub(crate) fn write_segment(out: &mut ChunkWriter<'_>, block: &Block) -> Result<
     MadeSegment::new(block)?.write(out)
 }
 
+impl Load {
+    fn of(range: &Range, new: u64) -> Self {
+        let overlay: u64 = range.runs.iter().map(Run::rows).sum();
+        let seals = range.runs.iter().filter(|run| run.level == 0).count();
+        let merges = range.runs.len() - seals;
+        Self { base: range.base.rows(), overlay: overlay + new, seals, merges }
+    }
+}
+
 /// What becomes of a range that gets new interactions.
 struct Change {
     range: u32,
@@ -177,25 +186,19 @@ struct Change {
 const BASE: u8 = u8::MAX;
 
 impl Change {
-    /// A base where there is none, or where what is new or has gathered is much, else a run.
-    fn of(number: u32, range: &mut Range, amount: Amount) -> Self {
-        let overlay: u64 = range.runs.iter().map(Run::rows).sum();
-        let base = range.base.rows();
-        let seals = range.runs.iter().filter(|run| run.level == 0).count();
-        let merges = range.runs.len() - seals;
-        let is_full = seals + 1 >= RUNS_MAX;
-        let fold = base == 0
-            || (overlay + amount.rows) * OVERLAY_SHARE > base
-            || (is_full && merges + 1 >= MERGED_RUNS_MAX);
-        let (merged, level) = if fold {
-            let Range { base, runs } = std::mem::take(range);
-            (std::iter::once(base).chain(runs).collect(), BASE)
-        } else if is_full {
+    fn of(number: u32, range: &mut Range, amount: Amount, work: Work) -> Self {
+        let (merged, level) = match work {
+            Work::Fold => {
+                let Range { base, runs } = std::mem::take(range);
+                (std::iter::once(base).chain(runs).collect(), BASE)
+            }
             // Merges come before seals: they are older. What is new goes into the merge at once: it
             // could not be read back before it is sent, and would be written twice.
-            (range.runs.split_off(merges), 1)
-        } else {
-            (Vec::new(), 0)
+            Work::Merge => {
+                let merges = range.runs.iter().take_while(|run| run.level > 0).count();
+                (range.runs.split_off(merges), 1)
+            }
+            Work::Run => (Vec::new(), 0),
         };
         let all = Amount::of(&merged.iter().collect::<Vec<_>>()).and(amount);
         Self { range: number, spans: spans(number, all).collect(), merged, level }
@@ -230,13 +233,20 @@ pub(crate) fn install(
     new: NewRows<'_>,
     threads: usize,
 ) -> Result<()> {
+    if let Some((&last, _)) = amounts.last_key_value()
+        && ranges.len() <= last as usize
+    {
+        ranges.resize_with(last as usize + 1, Range::default);
+    }
+    let load = |(&number, amount): (&u32, &Amount)| {
+        ranges.get(number as usize).map(|range| Load::of(range, amount.rows)).unwrap_or_default()
+    };
+    let loads: Vec<Load> = amounts.iter().map(load).collect();
+    let new_rows = amounts.values().map(|amount| amount.rows).sum();
     let mut changes = Vec::with_capacity(amounts.len());
-    for (&number, &amount) in amounts {
-        if ranges.len() <= number as usize {
-            ranges.resize_with(number as usize + 1, Range::default);
-        }
+    for ((&number, &amount), work) in amounts.iter().zip(due(&loads, new_rows)) {
         if let Some(range) = ranges.get_mut(number as usize) {
-            changes.push(Change::of(number, range, amount));
+            changes.push(Change::of(number, range, amount, work));
         }
     }
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
