@@ -68,7 +68,7 @@ def main():
     parquet = asked.parquet.resolve() if asked.parquet else history.generated(binaries, out, asked.customers)
     if asked.skew:
         parquet = history.skewed(python, parquet, asked.skew)
-    customers = history.customers(python, parquet, max(20, asked.rounds))
+    customers = history.customers(python, parquet, 2 * max(20, asked.rounds))
 
     stores = out / f"stores-{parquet.stem}"
     stores.mkdir(exist_ok=True)

@@ -21,12 +21,16 @@ class Question:
     whole: bool = True
     # Whether it is asked of one customer, `who`.
     of_customer: bool = False
+    # Whether nobody is asked for twice.
+    fresh: bool = False
+    # The question whose text it has, where that is another's.
+    text_of: str | None = None
 
     def text(self, system, skew=None):
         """The query in the language of a system, without its comments; where there is one, that written for
         histories skewed in this way."""
         ending = "tl" if system == "throughline" else "sql"
-        return without_comments(of_skew(HERE / system / f"{self.name}.{ending}", skew).read_text(encoding="utf-8"))
+        return without_comments(of_skew(HERE / system / f"{self.text_of or self.name}.{ending}", skew).read_text(encoding="utf-8"))
 
 
 def of_skew(path, skew):
@@ -48,5 +52,6 @@ QUESTIONS = [
     Question("map_all", "map, all columns"),
     Question("count", "selective count: a rare topic", 5, 10, whole=False),
     Question("journey", "one journey, all columns", 30, 100, whole=False, of_customer=True),
+    Question("journey_new", "one journey, of somebody new", whole=False, of_customer=True, fresh=True, text_of="journey"),
     Question("paths", "top paths: the first five kinds", 6, 12),
 ]

@@ -65,7 +65,7 @@ def ratios(found):
 def cold_ratios(found):
     """A row a question: the first answer of a new process."""
     rows = []
-    for question in found.asked.questions:
+    for question in (question for question in found.asked.questions if not question.fresh):
         seconds = {name: _median(found.cold.get((question.name, name))) for name in found.names}
         rows.append({
             "question": question.name,

@@ -24,7 +24,9 @@ class Session:
     def check(self):
         """Asks each question once, which also warms what can be warmed."""
         for question in self.questions:
-            for who in self.customers[:5] if question.of_customer else [None]:
+            if question.fresh:
+                continue
+            for who in self._asked_for(question):
                 self._ask_all(question, who, self.systems)
             say(f"checked {question.name}")
         return self.different
@@ -32,21 +34,28 @@ class Session:
     def rounds(self, count):
         """Seconds of each question by system: every round asks all of them of all systems."""
         seconds = {(q.name, system.name): [] for q in self.questions for system in self.systems}
-        each = max(1, -(-len(self.customers) // count))
         for number in range(count):
             # Who is first changes from round to round.
             turn = number % len(self.systems)
             order = self.systems[turn:] + self.systems[:turn]
             for question in self.questions:
-                first = number * each
-                whos = self.customers[first:first + each] or self.customers[:each]
-                answers = [self._ask_all(question, who, order) for who in (whos if question.of_customer else [None])]
+                all_whos = self._asked_for(question)
+                each = max(1, -(-len(all_whos) // count))
+                whos = all_whos[number * each:(number + 1) * each] or all_whos[:each]
+                answers = [self._ask_all(question, who, order) for who in whos]
                 for system in self.systems:
                     took = [answer[system.name]["seconds"] for answer in answers if system.name in answer]
                     if took:
                         seconds[question.name, system.name].append(statistics.median(took))
             say(f"round {number + 1} of {count}")
         return seconds
+
+    def _asked_for(self, question):
+        """The customers of a question: those who were asked for before, or those who were not."""
+        half = len(self.customers) // 2
+        if not question.of_customer:
+            return [None]
+        return self.customers[half:] if question.fresh else self.customers[:half]
 
     def _ask_all(self, question, who, order):
         answers = {}
@@ -79,9 +88,10 @@ class Session:
 def cold(session, count):
     """Seconds of the first question of a new process, `count` times: from before the database is
     opened, and from the start of the process."""
-    opened = {(q.name, system.name): [] for q in session.questions for system in session.systems}
+    questions = [question for question in session.questions if not question.fresh]
+    opened = {(q.name, system.name): [] for q in questions for system in session.systems}
     started = {key: [] for key in opened}
-    for question in session.questions:
+    for question in questions:
         for number in range(count):
             who = session.customers[number % len(session.customers)] if question.of_customer else None
             for system in session.systems:
