@@ -66,11 +66,12 @@ impl Rule {
     pub(crate) fn path(&self, nodes: &[u32], times: &[i64], classes: &[u64], path: &mut Path) -> bool {
         let node = |row: usize| nodes.get(row).copied().unwrap_or(UNKNOWN);
         let class = |row: usize| classes.get(row).copied().unwrap_or(0);
-        self.path_of(classes.len(), node, |row| times.get(row).copied().unwrap_or(0), class, path)
+        self.path_of::<true>(classes.len(), node, |row| times.get(row).copied().unwrap_or(0), class, path)
     }
 
-    /// As [`Rule::path`] for a journey of `rows` rows, of which functions tell node, time and class.
-    pub(crate) fn path_of(
+    /// As [`Rule::path`] for a journey of `rows` rows, of which functions tell node, time and class;
+    /// with no `GAPS` nobody asks for them.
+    pub(crate) fn path_of<const GAPS: bool>(
         &self,
         rows: usize,
         node: impl Fn(usize) -> u32,
@@ -100,7 +101,7 @@ impl Rule {
         let mut before: Option<i64> = None;
         for step in 0..=last - first {
             let row = if backwards { last - step } else { first + step };
-            let (node, at) = (node(row), time(row));
+            let (node, at) = (node(row), if GAPS { time(row) } else { 0 });
             if node == UNKNOWN && !self.names(row, &path.span) {
                 continue;
             }
@@ -110,7 +111,9 @@ impl Rule {
                     break;
                 }
                 path.nodes.push(node);
-                path.gaps.extend(before.map(|before| at.abs_diff(before).min(i64::MAX as u64) as i64));
+                if GAPS {
+                    path.gaps.extend(before.map(|before| at.abs_diff(before).min(i64::MAX as u64) as i64));
+                }
             }
             before = Some(at);
         }

@@ -24,6 +24,19 @@ pub(crate) fn attr_cells<'a>(
     rows.map(move |row| column.map_or(Cell::Null, |column| stored(column, attr, &ty, row)))
 }
 
+/// As [`attr_cells`] of an attribute of symbols, of which there are often millions.
+pub(crate) fn symbol_cells<'a>(
+    attr: AttrId,
+    codes: &'a [u32],
+    dictionary: &'a [u32],
+    rows: impl Iterator<Item = usize> + 'a,
+) -> impl Iterator<Item = Cell> + 'a {
+    rows.map(move |row| {
+        let code = codes.get(row).copied().unwrap_or(0) as usize;
+        dictionary.get(code.wrapping_sub(1)).map_or(Cell::Null, |&symbol| Cell::Symbol(attr, symbol))
+    })
+}
+
 /// The number at a row; `None` for NULL and for what is no number.
 pub(crate) fn number(column: Option<&Column>, row: usize) -> Option<f64> {
     let column = column.filter(|column| !column.is_null(row))?;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use throughline_engine::{AttrId, Column, Millis, Role};
 
-use super::cells::{attr_cell, attr_cells, number, truth_of};
+use super::cells::{attr_cell, attr_cells, number, symbol_cells, truth_of};
 use super::fcr::Fcr;
 use super::flow::Flow;
 use super::inflow::Inflow;
@@ -260,7 +260,12 @@ impl ChainsOperator {
                 }
                 Field::Key(attr) => {
                     let first = found.chains.iter().map(|chain| chain.first as usize);
-                    column.extend(attr_cells(block, *attr, first, env));
+                    match block.column(*attr) {
+                        Some(Column::Symbol { codes, dictionary }) => {
+                            column.extend(symbol_cells(*attr, codes, dictionary, first));
+                        }
+                        _ => column.extend(attr_cells(block, *attr, first, env)),
+                    }
                 }
                 _ if over_members => over.push(place),
                 field => column.extend(

@@ -39,15 +39,22 @@ pub(crate) fn node_attribute(name: &Name, env: &Env, sink: &mut Vec<Diagnostic>)
     }
 }
 
+/// A code a row of a unit, equal where nodes are and 0 where there is none, and the node and 1 of
+/// each code: for who looks at few of the rows. Only where nodes are symbols, and all is in sight.
+pub(crate) fn coded_nodes<'a>(attribute: &Attribute, flow: &'a Flow) -> Option<(&'a [u32], Vec<u32>)> {
+    match flow.block().column(attribute.id) {
+        Some(Column::Symbol { codes, dictionary }) if flow.visible.is_none() && flow.alive.is_none() => {
+            let known = dictionary.iter().map(|symbol| symbol.saturating_add(1));
+            Some((codes, std::iter::once(0).chain(known).collect()))
+        }
+        _ => None,
+    }
+}
+
 /// The nodes that the rows of a unit have by an attribute.
 pub(crate) fn nodes_of(attribute: &Attribute, flow: &Flow) -> UnitNodes {
     let block = flow.block();
-    if let Some(Column::Symbol { codes, dictionary }) = block.column(attribute.id)
-        && flow.visible.is_none()
-        && flow.alive.is_none()
-    {
-        let known = dictionary.iter().map(|symbol| symbol.saturating_add(1));
-        let table: Vec<u32> = std::iter::once(0).chain(known).collect();
+    if let Some((codes, table)) = coded_nodes(attribute, flow) {
         let code = |&code: &u32| table.get(code as usize).copied().unwrap_or(0);
         return UnitNodes { codes: codes.iter().map(code).collect(), texts: None };
     }

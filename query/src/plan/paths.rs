@@ -12,7 +12,7 @@ use throughline_engine::{AttrId, Attribute, Role, Snapshot};
 
 use super::flow::Flow;
 use super::inflow::Inflow;
-use super::nodes::{NodeTable, node_attribute, nodes_of, texts_bytes};
+use super::nodes::{NodeTable, coded_nodes, node_attribute, nodes_of, texts_bytes};
 use super::operator::{Asked, Counted, Operator, Passed, Reason, Total, Wanted, Work, Worker};
 use super::pattern::{InSight, PatternPlan, Reading};
 use super::split::LeftOut;
@@ -133,11 +133,12 @@ impl PathsOperator {
         })
     }
 
-    /// Adds the paths of a unit to `table`; `passed` counts the interactions they run over.
+    /// Adds the paths of a unit to `table`; `passed` counts the interactions they run over. A row
+    /// has a code, which is its node unless `nodes` tells that of each code.
     fn paths(
         &self,
         table: &mut PathTable,
-        codes: &[u32],
+        (codes, nodes): (&[u32], Option<&[u32]>),
         flow: &Flow,
         wanted: Looked,
         passed: &mut Passed,
@@ -146,7 +147,12 @@ impl PathsOperator {
         let mut path = Path::default();
         let block = flow.block();
         let known = !codes.contains(&UNKNOWN);
-        let mut add = |journey: usize, path: &Path, node: &dyn Fn(usize) -> u32| {
+        let mut add = |journey: usize, path: &mut Path, node: &dyn Fn(usize) -> u32| {
+            if let Some(nodes) = nodes {
+                for node in path.nodes.iter_mut().filter(|node| **node != CUT) {
+                    *node = nodes.get(*node as usize).copied().unwrap_or(UNKNOWN);
+                }
+            }
             let customer = wanted.customers.then(|| flow.customer(journey));
             table.add(path, customer, wanted.gaps);
             passed.seen += path.span.len() as u64;
@@ -169,8 +175,12 @@ impl PathsOperator {
                 let node = |row: usize| codes.get(row).copied().unwrap_or(UNKNOWN);
                 let time = |row: usize| times.get(row).copied().unwrap_or(0);
                 let class = |row: usize| if any { 1 } else { steps.get(row).map_or(0, bit) };
-                if self.rule.path_of(codes.len(), node, time, class, &mut path) {
-                    add(journey, &path, &node);
+                let found = match wanted.gaps {
+                    true => self.rule.path_of::<true>(codes.len(), node, time, class, &mut path),
+                    false => self.rule.path_of::<false>(codes.len(), node, time, class, &mut path),
+                };
+                if found {
+                    add(journey, &mut path, &node);
                 }
             }
             return;
@@ -183,8 +193,8 @@ impl PathsOperator {
             let node = |row: usize| codes.get(view.row(row as u32)).copied().unwrap_or(UNKNOWN);
             let time = |row: usize| rows.times.get(row).copied().unwrap_or(0);
             let class = |row: usize| classes.get(row).copied().unwrap_or(0);
-            if self.rule.path_of(rows.classes.len(), node, time, class, &mut path) {
-                add(view.journey, &path, &node);
+            if self.rule.path_of::<true>(rows.classes.len(), node, time, class, &mut path) {
+                add(view.journey, &mut path, &node);
             }
         }
     }
@@ -313,15 +323,22 @@ struct PathsPart {
 
 impl Worker for PathsWorker<'_> {
     fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
+        let before = self.kept.bytes;
+        if let Some((codes, nodes)) = coded_nodes(&self.operator.by, flow) {
+            let coded = (codes, Some(&nodes[..]));
+            self.operator.paths(&mut self.kept, coded, flow, self.looked, passed, env);
+            env.hold(self.kept.bytes - before)?;
+            return Ok(Work::Kept);
+        }
         let nodes = nodes_of(&self.operator.by, flow);
+        let coded = (&nodes.codes[..], None);
         if nodes.texts.is_none() {
-            let before = self.kept.bytes;
-            self.operator.paths(&mut self.kept, &nodes.codes, flow, self.looked, passed, env);
+            self.operator.paths(&mut self.kept, coded, flow, self.looked, passed, env);
             env.hold(self.kept.bytes - before)?;
             return Ok(Work::Kept);
         }
         let mut table = PathTable::default();
-        self.operator.paths(&mut table, &nodes.codes, flow, self.looked, passed, env);
+        self.operator.paths(&mut table, coded, flow, self.looked, passed, env);
         let bytes = table.bytes + texts_bytes(nodes.texts.as_deref());
         env.hold(bytes)?;
         Ok(Work::Part(Box::new(PathsPart { table, texts: nodes.texts, bytes })))

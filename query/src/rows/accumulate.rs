@@ -9,7 +9,7 @@ use super::cell_table::{CellTable, cell_bytes};
 use super::env::Env;
 use super::exact_sum::{ExactSum, variance};
 use super::expr::{Cells, Typed};
-use super::{Cell, RowBatch, RowType};
+use super::{Cell, RowBatch, RowType, Sets};
 use crate::sets::add_customers;
 use crate::syntax::ast::Span;
 
@@ -42,8 +42,8 @@ pub(super) struct Aggregated {
     /// The type of its result.
     pub(super) ty: RowType,
     pub(super) span: Span,
-    /// Whether it counts distinct customers of rows that come customer by
-    /// customer, each in one unit of work alone.
+    /// Whether it counts the distinct customers behind rows that come customer
+    /// by customer, each in one unit of work alone.
     pub(super) ascending: bool,
 }
 
@@ -124,9 +124,7 @@ impl State {
         let customer = matches!(aggregated.args.as_slice(), [arg] if arg.ty == RowType::Customer);
         match aggregated.function {
             Function::Rows | Function::Count => Self::Counts(Vec::new()),
-            Function::Distinct if customer && aggregated.ascending => {
-                Self::Ascending(AscendingCustomers::default())
-            }
+            Function::Distinct if aggregated.ascending => Self::Ascending(AscendingCustomers::default()),
             Function::Distinct if customer => Self::Customers(Vec::new()),
             Function::Distinct if are_numbers(&aggregated.args) => Self::Pairs(Vec::new()),
             Function::Distinct => Self::Distinct(CellTable::new(aggregated.args.len() + 1), Vec::new()),
@@ -179,11 +177,13 @@ impl State {
                     *count += 1;
                 }
             }),
-            Self::Ascending(counted) => each(arg, batch, groups, env, |group, cell| {
-                if let Cell::Customer(customer) = cell {
-                    counted.add(group as u32, *customer);
+            // Who is behind a row is who stands in its column `customer`, which need not be made.
+            Self::Ascending(counted) => {
+                debug_assert!(matches!(&batch.sets, Sets::One(customers) if customers.len() == batch.len));
+                if let Sets::One(customers) = &batch.sets {
+                    groups.iter().zip(customers).for_each(|(&group, &customer)| counted.add(group, customer));
                 }
-            }),
+            }
             Self::Customers(sets) => {
                 // Mostly they come in ascending order, each several times: lists that bitmaps
                 // take in whole, which is several times as fast as one by one.

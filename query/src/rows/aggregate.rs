@@ -153,16 +153,19 @@ impl Aggregate {
     pub(super) fn takes_ascending(&mut self, customer: Option<usize>) {
         for aggregated in &mut self.aggregates {
             let arg = match &aggregated.args[..] {
-                [arg] => arg.slot(),
+                [arg] if arg.ty == RowType::Customer => arg.slot(),
                 _ => None,
             };
-            aggregated.ascending = arg.is_some() && arg == customer;
+            let counts = aggregated.function == Function::Distinct;
+            aggregated.ascending = counts && arg.is_some() && arg == customer;
         }
     }
 
     /// The columns it reads.
     pub(super) fn slots(&self) -> Vec<usize> {
-        let args = self.aggregates.iter().flat_map(|aggregated| &aggregated.args);
+        // What counts the customers behind rows reads no column.
+        let read = self.aggregates.iter().filter(|aggregated| !aggregated.ascending);
+        let args = read.flat_map(|aggregated| &aggregated.args);
         self.keys.iter().chain(args).flat_map(Typed::slots).collect()
     }
 
