@@ -112,13 +112,44 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// From so many strings on a table is larger than what a processor keeps at hand.
+const DEALT_STRINGS_MIN: usize = 1 << 16;
+
+/// What a table is made of, in parts that fall into one part of it each: who inserts them in this
+/// order meets a place in memory many times while it is at hand.
+fn dealt(held: impl ExactSizeIterator<Item = (u32, u32)> + Clone) -> Vec<(u32, u32)> {
+    const PARTS: usize = 1 << 8;
+    // A table takes its places from the lower bits, as many as it has for eight sevenths of its room.
+    let places = (held.len() * 8 / 7).next_power_of_two().max(PARTS);
+    let part = |hash: u32| (spread(hash) as usize & (places - 1)) / (places / PARTS);
+    let mut ends = [0; PARTS];
+    for (hash, _) in held.clone() {
+        ends[part(hash)] += 1;
+    }
+    let mut start = 0;
+    for end in &mut ends {
+        start += std::mem::replace(end, start);
+    }
+    let mut dealt = vec![(0, 0); held.len()];
+    for held in held {
+        let end = &mut ends[part(held.0)];
+        dealt[*end] = held;
+        *end += 1;
+    }
+    dealt
+}
+
 impl StringTable {
     /// The table of these strings, which must be distinct.
     pub fn from_strings(strings: Strings) -> Self {
         let mut table = HashTable::with_capacity(strings.len());
-        for place in 0..strings.len() {
-            let hash = hash_of(strings.get(place));
-            table.insert_unique(spread(hash), (hash, place as u32), |held| spread(held.0));
+        let held = (0..strings.len()).map(|place| (hash_of(strings.get(place)), place as u32));
+        let mut insert = |held: (u32, u32)| {
+            table.insert_unique(spread(held.0), held, |held| spread(held.0));
+        };
+        match strings.len() {
+            0..DEALT_STRINGS_MIN => held.for_each(insert),
+            _ => dealt(held).into_iter().for_each(&mut insert),
         }
         Self { strings, table }
     }
@@ -213,6 +244,19 @@ mod tests {
         assert_eq!((table.find("b"), table.intern("a")), (None, 0));
         let again = StringTable::from_strings(table.strings().clone());
         assert_eq!(again.find("a"), Some(0));
+    }
+
+    #[test]
+    fn large_tables_are_made_as_small_ones() {
+        let mut table = StringTable::default();
+        for number in 0..2 * DEALT_STRINGS_MIN as u32 {
+            assert_eq!(table.intern(&format!("crm:{}", u64::from(number) * 7919)), number);
+        }
+        let again = StringTable::from_strings(table.strings().clone());
+        for number in 0..table.len() as u32 {
+            assert_eq!(again.find(table.get(number)), Some(number));
+        }
+        assert_eq!((again.table.len(), again.find("crm:1")), (table.len(), None));
     }
 
     #[test]
