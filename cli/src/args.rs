@@ -45,6 +45,12 @@ anew where only that is damaged."
 answers are the same before and after."
     )]
     Rebuild(RebuildArgs),
+    /// Copy a store, sound and whole, into a new folder
+    #[command(long_about = BACKUP)]
+    Backup(BackupArgs),
+    /// Write everything in a store as Parquet, with the map by which `import` reads it back
+    #[command(long_about = EXPORT)]
+    Export(ExportArgs),
     /// Write a synthetic history to try things on
     #[command(long_about = GENERATE)]
     Generate(GenerateArgs),
@@ -88,6 +94,7 @@ A map file (--map) says otherwise:
   zone = "Europe/Berlin"                       # of times that name none
   time_format = "%d/%m/%Y %H:%M"               # of all times
   delimiter = ";"
+  exact = true                                 # names and values stand as they are, as `export` writes them
   [columns]                                    # header = what it becomes
   "Caller" = "customer"
   "Ticket" = ["case", "event_id"]              # two things at once
@@ -104,6 +111,39 @@ Examples:
   throughline import contacts.db contacts.csv.gz
   throughline import contacts.db 2026-*.parquet --customers crm.csv --map map.toml
   zcat dump.jsonl.gz | jq -c '.events[]' | throughline import contacts.db -"#;
+
+const BACKUP: &str = "Copy a store into a folder that is not there yet, or is empty. Copied is the history, which is \
+all that a store knows: commits and when they were recorded, customers' attributes, cohorts. Each frame is read back from \
+the copy, and only then does the copy count as a store; where something goes wrong nothing remains of it. The graph is \
+not copied: the copy makes it when it is opened first, which takes about as long as the import did.\n\n\
+An application that has the store open copies it while it writes, with `Db::backup`.\n\n\
+Example:\n  throughline backup contacts.db backups/2026-06-30.db";
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The store: a folder
+    pub(crate) db: PathBuf,
+    /// The copy: a folder that is not there yet
+    pub(crate) to: PathBuf,
+}
+
+const EXPORT: &str = "Write everything in a store as Parquet into a folder that is not there yet, or is empty: \
+interactions.parquet, customers.parquet (each row of customers' attributes), cohorts.parquet, and map.toml, with which \
+`import` makes a store of the files that gives the same answers.\n\n\
+Kept are the identity, time and sequence of each row and all attributes with their types and roles, so that journeys \
+come in the same order, and a source that is imported again adds nothing. Written down, but not read back, are when \
+each row was recorded and by which commit (AS OF goes by when the export is imported), and cohorts. Rows that no \
+ORDER BY sorts may come in another order. `throughline backup` keeps all of that.\n\n\
+Example:\n  throughline export contacts.db contacts/";
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The store: a folder
+    pub(crate) db: PathBuf,
+    /// Where the files go: a folder that is not there yet
+    #[arg(value_name = "DIR")]
+    pub(crate) to: PathBuf,
+}
 
 /// How much memory may be used.
 #[derive(Debug, Args)]

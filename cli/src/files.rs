@@ -1,7 +1,7 @@
 //! Every file the command opens beside the store itself.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::failure::{Failure, Outcome};
@@ -20,6 +20,37 @@ pub(crate) fn open(path: &Path) -> Outcome<File> {
 /// Makes a file, or empties the one there is.
 pub(crate) fn create(path: &Path) -> Outcome<File> {
     File::create(path).map_err(|error| failed("write", path, &error))
+}
+
+/// Makes a small file, durable when it returns.
+pub(crate) fn write_durably(path: &Path, text: &str) -> Outcome<()> {
+    let mut file = create(path)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| failed("write", path, &error))
+}
+
+/// Makes a folder that is not there yet; one that is there must be empty. Answers whether it was
+/// made.
+pub(crate) fn claim_folder(path: &Path) -> Outcome<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(false),
+            Some(_) => Err(Failure::said(format!(
+                "{} is not empty, and nothing is overwritten; name a folder that is not there yet",
+                path.display()
+            ))),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_folder(path).map(|()| true).map_err(|error| failed("make", path, &error))
+        }
+        Err(error) => Err(failed("write into", path, &error)),
+    }
+}
+
+/// Removes a file; that it stays, or was never there, is no failure.
+pub(crate) fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
 }
 
 /// The text of a small file.

@@ -12,8 +12,10 @@ mod progress;
 mod render;
 mod store;
 
+mod backup;
 mod check;
 mod demo;
+mod export;
 mod generate;
 mod info;
 mod shell;
@@ -54,6 +56,8 @@ fn run(command: Command) -> Outcome<()> {
         Command::Rebuild(args) => {
             check::rebuild(&store::open_with_memory(&args.db, false, args.memory.memory)?)
         }
+        Command::Backup(args) => backup::backup(&store::open(&args.db, true)?, &args.to),
+        Command::Export(args) => export::export(&store::open(&args.db, true)?, &args.to),
         Command::Generate(args) => generate(&args),
         Command::Demo(args) => demo::demo(args.keep.as_deref()),
     }

@@ -3,11 +3,13 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use crate::absorb::{Keys, SCRATCH, absorb};
+use crate::backup::{BackupReport, back_up};
 use crate::batch::Interaction;
 pub use crate::check::CheckReport;
 pub use crate::commit::Commit;
@@ -46,6 +48,7 @@ pub struct Info {
 /// An open store. One process has a store open at a time; inside it the
 /// handle is shared between threads by reference.
 pub struct Db {
+    disk: Arc<dyn Disk>,
     writer: Mutex<Writer>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
     shown: Shown,
@@ -99,9 +102,10 @@ impl Db {
             Some(head) => head,
             None => create(&disk)?,
         };
-        let writer = open_writer(disk, &options, head)?;
+        let writer = open_writer(Arc::clone(&disk), &options, head)?;
         let snapshot = Snapshot::of(&writer.state);
         Ok(Self {
+            disk,
             writer: Mutex::new(writer),
             waiting: Mutex::default(),
             shown: Shown::new(snapshot),
@@ -229,6 +233,45 @@ impl Db {
         crate::check::check(&writer.history, &writer.state)
     }
 
+    /// Copies the store into a folder that is not there yet or is empty, as the last commit shown
+    /// left it. Others write meanwhile, also by an import, of which the copy has nothing. The copy
+    /// is the history: its graph is made when it is opened, which takes about as long as an import.
+    /// It is read back before it counts as a store.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a folder that holds something or lies in this store,
+    /// [`Error::Damaged`] where the history is, [`Error::Poisoned`] after an earlier write failed;
+    /// disk errors. The store is as it was then, and nothing of the copy remains unless the disk
+    /// keeps it; what remains is no store.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<BackupReport> {
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| Error::Io { action: "find", path, source }
+        };
+        let to = std::path::absolute(to.as_ref()).map_err(failed(to.as_ref()))?;
+        let own = self.disk.root();
+        let own = std::path::absolute(&own).map_err(failed(&own))?;
+        if to.starts_with(own) {
+            return Err(Error::invalid("a backup cannot lie in the store itself: name a folder beside it"));
+        }
+        self.backup_on(Arc::new(OsDisk::new(to)))
+    }
+
+    /// As [`Db::backup`], onto a disk: the real one, or a simulated one in tests.
+    ///
+    /// # Errors
+    /// As [`Db::backup`].
+    pub fn backup_on(&self, to: Arc<dyn Disk>) -> Result<BackupReport> {
+        // After a failed write what is shown may be less than what was acknowledged. A writer that
+        // is busy for longer than a moment has not failed.
+        if let Some(writer) = self.writer.try_lock_for(BUSY) {
+            writer.check_writable()?;
+        }
+        let snapshot = self.snapshot();
+        let (frames, bytes) = back_up(&*self.disk, snapshot.head(), &to)?;
+        Ok(BackupReport { commit: snapshot.commit(), interactions: snapshot.interactions(), frames, bytes })
+    }
+
     /// Sizes on disk.
     ///
     /// # Errors
@@ -267,6 +310,9 @@ impl Db {
         if self.options.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
 }
+
+/// So long a writer is waited for that may have failed.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// Refuses a folder that holds anything but the beginnings of a store.
 fn check_free(disk: &dyn Disk) -> Result<()> {
@@ -393,9 +439,13 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
 #[cfg(test)]
 mod as_of_tests;
 #[cfg(test)]
+mod backup_tests;
+#[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod format_tests;
 #[cfg(test)]
 mod import_tests;
 #[cfg(test)]

@@ -90,6 +90,18 @@ impl Error {
         Self::Damaged { file: file.into(), offset, what: what.into() }
     }
 
+    /// A [`Error::NotAStore`] for what is of another format than the one this program reads.
+    pub(crate) fn other_format(what: &str, found: u64, known: u64) -> Self {
+        let way_out = if found > known {
+            "a newer version of this program wrote it: use that one"
+        } else {
+            "that is older than any that can be brought up to date: import the sources anew"
+        };
+        Self::NotAStore(format!(
+            "{what} has format {found}, and this program reads format {known}; {way_out}"
+        ))
+    }
+
     /// A [`Error::Invalid`] with `message`.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())

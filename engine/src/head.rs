@@ -36,6 +36,19 @@ impl Head {
         let file = disk.open(HEAD, How::Read)?;
         let mut bytes = [0; LEN + 1];
         let len = file.read_at(0, &mut bytes)?;
+        // Another format may be of another length, so it is looked at first.
+        let format = match bytes.get(8..12).filter(|_| bytes.starts_with(&MAGIC) && len >= 12) {
+            Some(format) => format.iter().rev().fold(0_u32, |sum, &byte| sum << 8 | u32::from(byte)),
+            None => FORMAT,
+        };
+        if format != FORMAT {
+            let root = disk.root();
+            return Err(Error::other_format(
+                &root.display().to_string(),
+                u64::from(format),
+                u64::from(FORMAT),
+            ));
+        }
         let (Some(body), LEN) = (bytes.get(..LEN), len) else {
             return Err(Error::damaged(HEAD, 0, format!("{len} bytes long instead of {LEN}")));
         };
@@ -52,13 +65,7 @@ impl Head {
                 disk.root().display()
             )));
         }
-        let format = number(take(4)) as u32;
-        if format != FORMAT {
-            return Err(Error::NotAStore(format!(
-                "{} has format {format}, and this program reads format {FORMAT}",
-                disk.root().display()
-            )));
-        }
+        take(4);
         let mut store_id = [0; 16];
         store_id.copy_from_slice(take(16));
         let head = Self {

@@ -36,6 +36,7 @@
 //! A sync that succeeds makes the bytes durable; a name is durable once its folder is synced.
 //! Nothing is assumed of unsynced bytes: they may be there, be zeros, or be missing.
 
+mod copy;
 mod layout;
 mod reader;
 
@@ -48,6 +49,7 @@ use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
 use crate::limits::{FRAME_BYTES_MAX, HISTORY_FILE_BYTES};
 
+pub(crate) use copy::copy;
 use layout::{FILE_HEADER_BYTES, FileHeader, Invalid, RawHeader};
 use reader::HistoryFile;
 pub use reader::{Frame, FrameOutline, Frames, Headers};
@@ -414,7 +416,7 @@ fn verified_end(file: &mut HistoryFile, from: u64, last: bool) -> Result<u64> {
         };
         match found {
             Ok(raw) => offset += raw.frame_bytes(),
-            Err(why @ Invalid::Newer(_)) => return Err(file.damaged(offset, why)),
+            Err(why @ Invalid::Format(..)) => return Err(file.damaged(offset, why)),
             Err(why @ Invalid::Broken(_)) if !last => return Err(file.damaged(offset, why)),
             Err(Invalid::Broken(what)) => match file.proof_of_damage(offset)? {
                 None => break,

@@ -45,6 +45,7 @@ mod records;
 mod span;
 
 mod absorb;
+mod backup;
 mod check;
 mod commit;
 mod seal;
@@ -57,6 +58,7 @@ pub mod graph;
 mod import;
 mod snapshot;
 
+pub use backup::BackupReport;
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;
 pub use clock::Clock;

@@ -135,6 +135,17 @@ impl Log {
         }
     }
 
+    /// The numbers of all commits, ascending, and when each was recorded.
+    pub(crate) fn all(&self, chunks: &Chunks) -> Result<Vec<(u64, Millis)>> {
+        let mut all = Vec::new();
+        let mut add = |entries: &[Recorded]| all.extend(entries.iter().map(|entry| (entry.commit, entry.at)));
+        for page in self.pages.iter() {
+            add(&read(chunks, page)?);
+        }
+        self.pieces.iter().for_each(|piece| add(piece));
+        Ok(all)
+    }
+
     /// When the first commit with rows was recorded.
     pub(crate) fn first(&self) -> Option<Millis> {
         let sealed = self.pages.first().map(|page| page.from);
@@ -253,6 +264,8 @@ mod tests {
             }
             assert_eq!(as_of(i64::MAX), Some(many));
             assert_eq!(log.first(), Some(10));
+            let all: Vec<(u64, Millis)> = (1..=many).map(|commit| (commit, commit as i64 * 10)).collect();
+            assert_eq!(log.all(&chunks).expect("reads"), all);
             let entry = log.as_of(&chunks, 20).expect("reads").expect("there is one");
             assert_eq!((entry.interactions, entry.span()), (4, Some((998, 1_000))));
             assert!(!log.ends_with(&entry));

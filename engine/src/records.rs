@@ -225,7 +225,8 @@ impl FrameRows {
         let number = |part: &[u8]| part.iter().rev().fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
         let version = number(take(1)?);
         if version != usize::from(VERSION) {
-            return Err(damaged(&format!("rows of version {version}, this program reads {VERSION}")));
+            let rows = format!("the body of {what}");
+            return Err(Error::other_format(&rows, version as u64, u64::from(VERSION)));
         }
         let rows = number(take(4)?);
         let count = number(take(2)?);

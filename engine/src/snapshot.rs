@@ -1,6 +1,7 @@
 //! What a reader sees: one commit, whole, for as long as it holds the snapshot.
 
 mod indexed;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -14,6 +15,7 @@ pub use indexed::TallyCell;
 use crate::block::Block;
 use crate::column::Column;
 use crate::error::{Error, Result};
+use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
 use crate::merge::select_places;
@@ -57,6 +59,8 @@ pub struct Snapshot {
     units: Arc<[Unit]>,
     commit: u64,
     interactions: u64,
+    /// Where the last commit ends in the history.
+    end: Position,
     recorded: Log,
     /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
     as_of: Option<AsOf>,
@@ -118,6 +122,7 @@ impl Snapshot {
             tail_units,
             commit: state.commit,
             interactions: state.interactions(),
+            end: state.end,
             recorded: state.recorded.clone(),
             as_of: None,
         }

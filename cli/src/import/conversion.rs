@@ -96,6 +96,16 @@ pub(crate) fn convert(
     })
 }
 
+/// A value as `export` wrote it, which is taken as it stands; `None` for what [`convert`] takes
+/// so anyway.
+pub(crate) fn as_written(field: Field<'_>, ty: AttrType) -> Option<Scalar> {
+    match field {
+        Field::Str(words) if ty.is_string() && words.len() <= VALUE_BYTES => Some(Scalar::AsItStands),
+        Field::Float(number) if ty == AttrType::Float && !number.is_nan() => Some(Scalar::Float(number)),
+        _ => None,
+    }
+}
+
 fn text(field: Field<'_>) -> Result<Scalar, Misfit> {
     Ok(match field {
         Field::Str(words) if words.len() > VALUE_BYTES => return Err(Misfit::TooLong),
@@ -177,6 +187,18 @@ mod tests {
     fn long_values_are_refused() {
         check(Field::Str(&"x".repeat(VALUE_BYTES)), AttrType::Text, Ok(Scalar::AsItStands));
         check(Field::Str(&"x".repeat(VALUE_BYTES + 1)), AttrType::Text, Err(Misfit::TooLong));
+    }
+
+    #[test]
+    fn what_was_written_stands() {
+        assert_eq!(as_written(Field::Str("  "), AttrType::Symbol), Some(Scalar::AsItStands));
+        assert_eq!(
+            as_written(Field::Float(f64::INFINITY), AttrType::Float),
+            Some(Scalar::Float(f64::INFINITY))
+        );
+        assert_eq!(as_written(Field::Str("5"), AttrType::Int), None);
+        assert_eq!(as_written(Field::Str(&"x".repeat(VALUE_BYTES + 1)), AttrType::Text), None);
+        assert_eq!(as_written(Field::Null, AttrType::Text), None);
     }
 
     #[test]

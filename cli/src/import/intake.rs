@@ -10,7 +10,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use throughline::engine::{self, AttrId, AttrType, Batch, Identity, Role, Schema, Subject, ValueRef, limits};
 
-use super::conversion::{Misfit, Scalar, convert, identity_text, instant};
+use super::conversion::{Misfit, Scalar, as_written, convert, identity_text, instant};
 use super::infer::Sample;
 use super::mapping::{ColumnRule, Mapping, Section, Target, check_complete, is_core};
 use super::record::Record;
@@ -120,6 +120,8 @@ pub(crate) struct Table {
     section: Section,
     /// The source knows types, so its text is text.
     typed: bool,
+    /// Values stand as they are.
+    exact: bool,
     headers: Vec<String>,
     rules: Vec<ColumnRule>,
     attributes: Vec<AttributeColumn>,
@@ -149,6 +151,7 @@ impl Table {
             file: file.to_owned(),
             section,
             typed,
+            exact: intake.mapping.exact,
             headers: Vec::new(),
             rules: Vec::new(),
             attributes: Vec::new(),
@@ -188,7 +191,7 @@ impl Table {
                     let role = intake.schema.find(self.subject(), &name).and_then(|attribute| attribute.role);
                     self.attributes.push(AttributeColumn {
                         fixed: rule.ty.is_some() || (interaction && is_core(&name)),
-                        sentiment: interaction && rule.role.or(role) == Some(Role::Sentiment),
+                        sentiment: interaction && !self.exact && rule.role.or(role) == Some(Role::Sentiment),
                         rule,
                         name,
                         slot: None,
@@ -246,7 +249,7 @@ impl Table {
     }
 
     fn settle_column(&mut self, intake: &mut Intake<'_>, place: usize) -> Outcome<()> {
-        let subject = self.subject();
+        let (subject, exact) = (self.subject(), self.exact);
         let Some(column) = self.attributes.get_mut(place) else { return Ok(()) };
         if column.slot.is_some() {
             return Ok(());
@@ -255,6 +258,7 @@ impl Table {
         let core = subject == Subject::Interaction && is_core(&column.name);
         if let (true, Some((_, stored)), Some(wanted)) = (core, known, column.rule.ty)
             && stored != wanted
+            && !exact
         {
             return Err(Failure::said(format!(
                 "`{}` is of type {} in every store, so column `{}` cannot be {}; give it another attribute name in the map",
@@ -266,7 +270,9 @@ impl Table {
         }
         let decided = column.rule.ty.or_else(|| column.sample.decide());
         let ty = match (known, decided) {
-            (Some((attr, ty)), _) if core && column.rule.role.is_none() => {
+            (Some((attr, ty)), _)
+                if core && column.rule.role.is_none() && decided.is_none_or(|seen| !exact || seen == ty) =>
+            {
                 column.slot = Some((attr, ty));
                 return Ok(());
             }
@@ -430,7 +436,9 @@ impl Table {
                     Some(ty) => return Step::Widen(place, ty, String::new()),
                 }
             };
-            *scalar = match convert(field, ty, &column.rule.time, column.sentiment) {
+            let written = if self.exact { as_written(field, ty) } else { None };
+            let read = written.map_or_else(|| convert(field, ty, &column.rule.time, column.sentiment), Ok);
+            *scalar = match read {
                 Ok(scalar) => scalar,
                 Err(misfit) => {
                     let found = shown(field);
@@ -506,7 +514,7 @@ impl Table {
             let value = match scalar {
                 Scalar::Null => continue,
                 Scalar::AsItStands => match record.field(column.rule.column) {
-                    Field::Str(text) if ty == AttrType::Text => ValueRef::Str(text),
+                    Field::Str(text) if ty == AttrType::Text || self.exact => ValueRef::Str(text),
                     Field::Str(text) => ValueRef::Str(text.trim()),
                     _ => continue,
                 },

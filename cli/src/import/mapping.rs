@@ -97,6 +97,8 @@ pub(crate) struct Mapping {
     pub(crate) constants: Vec<Constant>,
     /// The separator of delimited files, where it is not to be guessed.
     pub(crate) delimiter: Option<u8>,
+    /// Whether values and names of attributes stand as they are: the files are an export.
+    pub(crate) exact: bool,
 }
 
 /// Which section of the map speaks of a file.
@@ -108,7 +110,8 @@ pub(crate) enum Section {
     Customers,
 }
 
-const TOP_KEYS: [&str; 6] = ["columns", "customers", "constants", "zone", "time_format", "delimiter"];
+const TOP_KEYS: [&str; 7] =
+    ["columns", "customers", "constants", "zone", "time_format", "delimiter", "exact"];
 const ENTRY_KEYS: [&str; 7] = ["attribute", "type", "role", "namespace", "time_format", "zone", "ignore"];
 
 impl Mapping {
@@ -133,14 +136,24 @@ impl Mapping {
                 }
             };
         }
-        mapping.columns = entries(&table, "columns", &mapping.time)?;
-        mapping.customers = entries(&table, "customers", &mapping.time)?;
+        mapping.exact = truth(&table, "exact", "the map")?;
+        mapping.columns = mapping.entries(&table, "columns")?;
+        mapping.customers = mapping.entries(&table, "customers")?;
         if let Some(constants) = section(&table, "constants")? {
             for (name, value) in constants {
                 mapping.constants.push(constant(name, value)?);
             }
         }
         Ok(mapping)
+    }
+
+    fn entries(&self, table: &toml::Table, name: &str) -> Outcome<BTreeMap<String, Entry>> {
+        let mut entries = BTreeMap::new();
+        for (column, value) in section(table, name)?.into_iter().flatten() {
+            let entry = entry(column, value, &self.time, self.exact)?;
+            entries.insert(column.trim().to_lowercase(), entry);
+        }
+        Ok(entries)
     }
 
     fn section(&self, section: Section) -> &BTreeMap<String, Entry> {
@@ -375,15 +388,15 @@ fn time_rule(table: &toml::Table, place: &str, otherwise: &TimeRule) -> Outcome<
     Ok(TimeRule { format, zone })
 }
 
-fn entries(table: &toml::Table, name: &str, otherwise: &TimeRule) -> Outcome<BTreeMap<String, Entry>> {
-    let mut entries = BTreeMap::new();
-    for (column, value) in section(table, name)?.into_iter().flatten() {
-        entries.insert(column.trim().to_lowercase(), entry(column, value, otherwise)?);
+fn truth(table: &toml::Table, key: &str, place: &str) -> Outcome<bool> {
+    match table.get(key) {
+        None => Ok(false),
+        Some(toml::Value::Boolean(truth)) => Ok(*truth),
+        Some(_) => Err(Failure::said(format!("`{key}` of {place} must be true or false"))),
     }
-    Ok(entries)
 }
 
-fn entry(column: &str, value: &toml::Value, otherwise: &TimeRule) -> Outcome<Entry> {
+fn entry(column: &str, value: &toml::Value, otherwise: &TimeRule, exact: bool) -> Outcome<Entry> {
     let place = format!("column `{column}` of the map");
     let plain = Entry { time: otherwise.clone(), ..Entry::default() };
     match value {
@@ -413,14 +426,13 @@ fn entry(column: &str, value: &toml::Value, otherwise: &TimeRule) -> Outcome<Ent
                     ))
                 })?),
             };
-            let ignore = match table.get("ignore") {
-                None => false,
-                Some(toml::Value::Boolean(ignore)) => *ignore,
-                Some(_) => return Err(Failure::said(format!("`ignore` of {place} must be true or false"))),
+            let targets = match table.get("attribute") {
+                Some(toml::Value::String(name)) if exact => vec![Target::Attribute(name.clone())],
+                named => targets(named, &place)?,
             };
             Ok(Entry {
-                targets: targets(table.get("attribute"), &place)?,
-                ignore,
+                targets,
+                ignore: truth(table, "ignore", &place)?,
                 ty,
                 role,
                 namespace: string(table, "namespace", &place)?.map(str::to_owned),
@@ -477,114 +489,4 @@ pub(crate) fn is_core(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(names: &[&str]) -> Vec<(usize, String)> {
-        names.iter().enumerate().map(|(place, name)| (place, (*name).to_owned())).collect()
-    }
-
-    fn check(map: &str, names: &[&str], expected: &[(&str, Target)]) {
-        let mapping = Mapping::parse(map).expect(map);
-        let rules = mapping
-            .rules(&headers(names), Section::Interactions, &[], &mut Vec::new())
-            .expect("columns differ");
-        let found: Vec<(&str, Target)> =
-            rules.iter().map(|rule| (rule.header.as_str(), rule.target.clone())).collect();
-        assert_eq!(found, expected, "{map}");
-    }
-
-    fn attribute(name: &str) -> Target {
-        Target::Attribute(name.to_owned())
-    }
-
-    #[test]
-    fn headers_by_default() {
-        check(
-            "",
-            &["Customer_ID", " TS ", "event", "case_id", "Channel", "Plan"],
-            &[
-                ("Customer_ID", Target::Customer),
-                ("TS", Target::Time),
-                ("event", attribute("kind")),
-                ("case_id", attribute("case")),
-                ("Channel", attribute("channel")),
-                ("Plan", attribute("Plan")),
-            ],
-        );
-    }
-
-    #[test]
-    fn the_second_of_two_is_an_attribute() {
-        check(
-            "",
-            &["customer", "customer_id", "at", "ts"],
-            &[
-                ("customer", attribute("source_customer")),
-                ("customer_id", Target::Customer),
-                ("at", attribute("source_at")),
-                ("ts", Target::Time),
-            ],
-        );
-    }
-
-    #[test]
-    fn the_map_overrides() {
-        check(
-            "[columns]\ncase_id = \"customer\"",
-            &["customer_id", "ts", "case_id"],
-            &[("customer_id", attribute("customer_id")), ("ts", Target::Time), ("case_id", Target::Customer)],
-        );
-        check(
-            "[columns]\ncase_id = [\"customer\", \"case\"]\ncustomer_id = { ignore = true }\nts = { zone = \"Europe/Berlin\" }",
-            &["customer_id", "ts", "case_id"],
-            &[("ts", Target::Time), ("case_id", Target::Customer), ("case_id", attribute("case"))],
-        );
-    }
-
-    fn refused(map: &str, words: &str) {
-        let message = Mapping::parse(map).expect_err(map).to_string();
-        assert!(message.contains(words), "{message}");
-    }
-
-    #[test]
-    fn a_map_with_a_slip_is_refused() {
-        refused("[colums]\na = \"b\"", "did you mean `columns`?");
-        refused("[columns]\na = { atribute = \"b\" }", "did you mean `attribute`?");
-        refused("[columns]\na = { type = \"symbl\" }", "did you mean `symbol`?");
-        refused("[columns]\na = { role = \"chanel\" }", "did you mean `channel`?");
-        refused("zone = \"Europe/Berlinn\"", "not a time zone");
-        refused("[constants]\ncustomer = \"x\"", "every row needs its own");
-        refused("[columns]\na = 3", "must be the name of an attribute");
-    }
-
-    #[test]
-    fn words_of_the_language_are_no_attributes() {
-        check(
-            "",
-            &["customer", "ts", "Persona"],
-            &[
-                ("customer", Target::Customer),
-                ("ts", Target::Time),
-                ("Persona", Target::Attribute("source_persona".into())),
-            ],
-        );
-    }
-
-    #[test]
-    fn two_columns_for_one_attribute_are_refused() {
-        let mapping = Mapping::parse("[columns]\na = \"topic\"\nb = \"topic\"").expect("reads");
-        let error = mapping
-            .rules(&headers(&["a", "b"]), Section::Interactions, &[], &mut Vec::new())
-            .expect_err("clash");
-        assert!(error.to_string().contains("`a` and `b` both become the attribute `topic`"), "{error}");
-    }
-
-    #[test]
-    fn a_column_nobody_has_is_named() {
-        let mapping = Mapping::parse("[columns]\nCaler = \"customer\"").expect("reads");
-        let met = ["caller", "ts"].map(str::to_owned).into();
-        let error = check_all_met(&mapping.named(Section::Interactions), &met).expect_err("missing");
-        assert!(error.to_string().contains("did you mean `caller`?"), "{error}");
-    }
-}
+mod tests;

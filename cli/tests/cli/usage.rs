@@ -75,7 +75,9 @@ fn wrong_usage_is_status_2() {
 fn help_and_version_are_answers() {
     let desk = Desk::new();
     let help = desk.run(&["--help"]).answer();
-    for command in ["import", "query", "shell", "info", "check", "rebuild", "generate", "demo"] {
+    for command in
+        ["import", "query", "shell", "info", "check", "rebuild", "backup", "export", "generate", "demo"]
+    {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
         desk.run(&[command, "--help"]).answer();
     }
@@ -91,6 +93,8 @@ fn where_there_is_no_store_it_is_said_and_none_is_made() {
         &["info", "no.db"],
         &["check", "no.db"],
         &["rebuild", "no.db"],
+        &["backup", "no.db", "to.db"],
+        &["export", "no.db", "to"],
     ] {
         desk.run(arguments).refused(1, &["there is no store in no.db"]);
     }

@@ -28,16 +28,8 @@ pub(super) struct FileHeader {
 pub(super) enum Invalid {
     /// Torn or damaged.
     Broken(String),
-    /// Sound, and of a version that this program does not know.
-    Newer(String),
-}
-
-impl Invalid {
-    pub(super) fn words(self) -> String {
-        match self {
-            Self::Broken(words) | Self::Newer(words) => words,
-        }
-    }
+    /// Sound, and of a format that this program does not know.
+    Format(u32, u32),
 }
 
 fn broken(words: &str) -> Invalid {
@@ -82,9 +74,7 @@ impl FileHeader {
             return Err(broken("the checksum of the file header does not hold"));
         }
         if format != FORMAT {
-            return Err(Invalid::Newer(format!(
-                "the history has format {format}, and this program reads format {FORMAT}"
-            )));
+            return Err(Invalid::Format(format, FORMAT));
         }
         Ok(header)
     }
@@ -147,9 +137,7 @@ impl RawHeader {
             return Err(broken("the checksum of a frame header does not hold"));
         }
         if version != HEADER_VERSION {
-            return Err(Invalid::Newer(format!(
-                "a frame has version {version}, and this program reads version {HEADER_VERSION}"
-            )));
+            return Err(Invalid::Format(u32::from(version), u32::from(HEADER_VERSION)));
         }
         if raw.body_len as usize > FRAME_BYTES_MAX {
             return Err(broken("a frame is longer than any that is written"));

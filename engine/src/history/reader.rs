@@ -151,7 +151,9 @@ impl HistoryFile {
         let header = match FileHeader::decode(bytes.get(..got).unwrap_or_default()) {
             Ok(header) => header,
             Err(Invalid::Broken(what)) => return Err(Error::damaged(name, 0, what)),
-            Err(Invalid::Newer(what)) => return Err(Error::NotAStore(format!("{name}: {what}"))),
+            Err(Invalid::Format(found, known)) => {
+                return Err(Error::other_format(&name, u64::from(found), u64::from(known)));
+            }
         };
         if header.store_id != store_id {
             return Err(Error::damaged(name, 0, "the file belongs to another store"));
@@ -164,7 +166,13 @@ impl HistoryFile {
     }
 
     pub(super) fn damaged(&self, offset: u64, why: Invalid) -> Error {
-        Error::damaged(self.name.as_str(), offset, why.words())
+        match why {
+            Invalid::Broken(what) => Error::damaged(self.name.as_str(), offset, what),
+            Invalid::Format(found, known) => {
+                let frame = format!("the frame at byte {offset} of {}", self.name);
+                Error::other_format(&frame, u64::from(found), u64::from(known))
+            }
+        }
     }
 
     /// Checks that this file was begun when the one before had `previous_len` bytes.
@@ -247,7 +255,7 @@ impl HistoryFile {
                 match RawHeader::decode(bytes, seed, offset + at as u64) {
                     Ok(raw) if raw.synced > broken => return Ok(Some(offset + at as u64)),
                     // A newer program wrote it, and only that program can judge.
-                    Err(Invalid::Newer(_)) => return Ok(Some(offset + at as u64)),
+                    Err(Invalid::Format(..)) => return Ok(Some(offset + at as u64)),
                     _ => {}
                 }
             }

@@ -7,6 +7,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod differential;
+mod exports;
 mod funnels;
 mod golden;
 mod kill;

@@ -26,7 +26,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["order", "span"],
     &["seal"],
     &["state"],
-    &["snapshot", "absorb", "check"],
+    &["snapshot", "absorb", "check", "backup"],
     &["commit", "graph"],
     &["import"],
     &["db"],

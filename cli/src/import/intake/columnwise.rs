@@ -119,7 +119,7 @@ impl Table {
                 (Values::Floats(numbers), AttrType::Float) => {
                     let fits = |number: f64| match attribute.sentiment {
                         true => in_sentiment_range(number).is_some(),
-                        false => number.is_finite(),
+                        false => self.exact || number.is_finite(),
                     };
                     mark(&mut odd, |row| {
                         let number = numbers.value(row);
@@ -158,7 +158,7 @@ impl Table {
         for way in &ways.attributes {
             match way {
                 Way::Texts(values, attr, ty) => {
-                    set_texts(&mut self.batch, values, *attr, *ty, begun, run.clone())?
+                    set_texts(&mut self.batch, values, *attr, (*ty, self.exact), begun, run.clone())?
                 }
                 Way::Ints(values, attr) => {
                     let ints = run.clone().map(|row| match values.at(row) {
@@ -233,13 +233,13 @@ fn set_texts(
     batch: &mut throughline::engine::Batch,
     values: &Values,
     attr: AttrId,
-    ty: AttrType,
+    (ty, exact): (AttrType, bool),
     begun: usize,
     run: Range<usize>,
 ) -> throughline::engine::Result<()> {
     let trimmed = |text| {
         let trimmed = str::trim(text);
-        if trimmed.is_empty() || ty != AttrType::Text { trimmed } else { text }
+        if !exact && (trimmed.is_empty() || ty != AttrType::Text) { trimmed } else { text }
     };
     match values {
         Values::Views(texts) => {

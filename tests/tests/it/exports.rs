@@ -1,0 +1,172 @@
+//! What is exported and imported again answers as the store it came from, and a
+//! backup as the store that it is of.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+use throughline::Db;
+use throughline_tests::binary::run;
+use throughline_tests::golden::Case;
+use throughline_tests::store::{Store, open_patiently};
+use throughline_tests::table::Table;
+
+use super::differential::compare::{count_one, run_share};
+use super::differential::history::{Size, history};
+
+/// A backup of the store, and a store made of an export of that.
+struct Copies {
+    /// The folder of both, which goes with them.
+    folder: tempfile::TempDir,
+    backup: Db,
+    imported: Db,
+}
+
+impl Copies {
+    fn of(store: &Store) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        store.db().backup(path("backup.db")).expect("makes a backup");
+        let ran = run(folder.path(), &["export", "backup.db", "out"]);
+        assert_eq!(ran.status, 0, "{}", ran.said());
+        import(folder.path(), "imported.db");
+        let open = |name: &str| open_patiently(&path(name)).expect("opens").into();
+        Self { backup: open("backup.db"), imported: open("imported.db"), folder }
+    }
+}
+
+/// Imports the export in `folder`; answers what was said.
+fn import(folder: &Path, store: &str) -> String {
+    let mut arguments =
+        vec!["import", store, "out/interactions.parquet", "--map", "out/map.toml", "--strict"];
+    if folder.join("out/customers.parquet").exists() {
+        arguments.extend(["--customers", "out/customers.parquet"]);
+    }
+    let ran = run(folder, &arguments);
+    assert_eq!(ran.status, 0, "{}", ran.said());
+    ran.said()
+}
+
+/// The answer with its notes, or the error.
+fn ask(db: &Db, query: &str, case: Option<&Case>) -> Result<(Table, Vec<String>), String> {
+    let params = case.map(Case::params).unwrap_or_default();
+    let answer = db.query_with(query, &params).map_err(|error| error.to_string())?;
+    Ok((Table::of(&answer), answer.notes().to_vec()))
+}
+
+/// Every golden case, but those that go by when rows were recorded.
+#[test]
+fn golden_cases_answer_alike() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let mut by_data: BTreeMap<[String; 2], Vec<Case>> = BTreeMap::new();
+    for entry in std::fs::read_dir(&folder).expect("the cases are there").flatten() {
+        if entry.path().extension().is_none_or(|extension| extension != "txt") {
+            continue;
+        }
+        let case = Case::parse(&std::fs::read_to_string(entry.path()).expect("reads"), &folder);
+        let data = ["data", "customers"].map(|name| case.get(name).unwrap_or_default().to_owned());
+        let recorded =
+            data.iter().any(|table| table.lines().next().is_some_and(|line| line.contains("recorded")));
+        if !recorded && !case.get("query").unwrap_or_default().contains("AS OF") {
+            by_data.entry(data).or_default().push(case);
+        }
+    }
+    assert!(by_data.len() > 10);
+    let mut compared = 0;
+    for cases in by_data.values() {
+        let store = Store::new();
+        cases[0].load(&store);
+        let copies = Copies::of(&store);
+        for case in cases {
+            for query in case.get("before").unwrap_or_default().lines().chain(case.get("query")) {
+                let expected = ask(store.db(), query, Some(case));
+                for (copy, db) in [("backup", &copies.backup), ("import", &copies.imported)] {
+                    assert_eq!(ask(db, query, Some(case)), expected, "{copy}: {query}");
+                }
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 250, "only {compared}");
+}
+
+const QUERIES: &[&str] = &[
+    "INTERACTIONS",
+    "SELECT customer, identity, at, kind, topic, channel, \"case\", agent, resolved, sentiment, event_id, n",
+    "FOR HAS NO (:a) |> SELECT customer, at, kind",
+    "FOR HAS AT LEAST 2 (:b) OR NOT HAS (:c) |> CUSTOMERS",
+    "WHERE kind IN ('a', 'b') |> CHAINS SAME topic GAP 6h MIN 2 |> SELECT customer, topic, started, channels, open",
+    "FCR SAME topic GAP 5h CLOCK resolution |> SELECT customer, topic, started, contacts, open, fcr, charged",
+    "FUNNEL (:a) -> (:b) -[<= 9h]-> (:c) WITHIN 20h",
+    "FUNNEL (:a) -> (:b) WITHIN 10h |> DROPPED AT 1 |> SELECT customer, started, outcome, next_kind",
+    "MATCH (x:a) -> (y:b WHERE channel = x.channel) |> SELECT customer, x.at, y.at, y.topic",
+    "MAP BY kind, channel",
+    "PATHS FROM (:a)",
+    "GRAPH BY kind LOOPS",
+    "SPLIT BY case |> SESSIONS GAP 4h |> SELECT customer, at, kind",
+];
+
+/// Histories by random roads: with and without sequences and event ids, with ties of time, sealed
+/// or in memory.
+#[test]
+fn random_histories_answer_alike() {
+    let inputs = history(Size { events: 40, hours: 12 });
+    run_share("exports", 16 * QUERIES.len(), &inputs, |history| {
+        let store = history.deliver();
+        let copies = Copies::of(&store);
+        for query in QUERIES {
+            let expected = ask(store.db(), query, None);
+            assert!(expected.is_ok(), "{query}: {expected:?}");
+            for db in [&copies.backup, &copies.imported] {
+                assert_eq!(ask(db, query, None), expected, "{query}");
+            }
+            count_one();
+        }
+        let interactions = store.db().snapshot().interactions();
+        for db in [&copies.backup, &copies.imported] {
+            assert_eq!(db.check().expect("checks").problems, Vec::<String>::new());
+            assert_eq!(db.snapshot().interactions(), interactions);
+        }
+        let Copies { folder, backup, imported } = copies;
+        drop((backup, imported));
+        // Again, into the store made of it: all is known.
+        let said = import(folder.path(), "imported.db");
+        assert!(said.contains(": 0 added"), "{said}");
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    /// Values that `import` would take otherwise: as a guess, as a mood, without spaces.
+    #[test]
+    fn odd_values_come_back(
+        texts in prop::collection::vec("[ \\n\"',;0-9a-c\u{e4}-]{0,6}", 12),
+        numbers in prop::collection::vec(any::<f64>().prop_filter("is a number", |n| !n.is_nan()), 12),
+        times in prop::collection::vec(0_i64..3, 12),
+    ) {
+        use throughline::engine::Interaction;
+        let store = Store::new();
+        for ((text, number), time) in texts.iter().zip(&numbers).zip(&times) {
+            let interaction = Interaction::new(format!("crm:00{}", text.len() % 3), time * 1_000)
+                .channel(text)
+                .set("text", text.as_str())
+                .set("sentiment", *number)
+                .set("Score 2", *number)
+                .set("ts", text.as_str())
+                .set("sequence", (*number as i64) / 2)
+                .set("persona", *number > 0.0);
+            store.db().append([interaction]).expect("appends");
+        }
+        let copies = Copies::of(&store);
+        for query in [
+            "INTERACTIONS",
+            "AGGREGATE count(*) AS n, max(sentiment) AS most GROUP BY channel",
+            "WHERE \"Score 2\" > 0 |> SELECT customer, at, \"ts\", \"sequence\", text",
+        ] {
+            let expected = ask(store.db(), query, None);
+            for db in [&copies.backup, &copies.imported] {
+                prop_assert_eq!(ask(db, query, None), expected.clone(), "{}", query);
+            }
+        }
+    }
+}
