@@ -116,7 +116,8 @@ const BACKUP: &str = "Copy a store into a folder that is not there yet, or is em
 all that a store knows: commits and when they were recorded, customers' attributes, cohorts. Each frame is read back from \
 the copy, and only then does the copy count as a store; where something goes wrong nothing remains of it. The graph is \
 not copied: the copy makes it when it is opened first, which takes about as long as the import did.\n\n\
-An application that has the store open copies it while it writes, with `Db::backup`.\n\n\
+An application that has the store open may write on meanwhile: the copy ends with a whole commit. It can also make \
+copies itself, with `Db::backup`.\n\n\
 Example:\n  throughline backup contacts.db backups/2026-06-30.db";
 
 #[derive(Debug, Args)]

@@ -4,15 +4,21 @@ use std::path::Path;
 use std::time::Instant;
 
 use throughline::Db;
+use throughline::engine::Error;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::people::{bytes, count, many};
-use crate::store::say;
+use crate::store::{self, say};
 
-/// Copies a store into a folder that is not there yet, or is empty.
-pub(crate) fn backup(db: &Db, to: &Path) -> Outcome<()> {
+/// Copies a store into a folder that is not there yet, or is empty, also where another process
+/// has the store open.
+pub(crate) fn backup(path: &Path, to: &Path) -> Outcome<()> {
     let started = Instant::now();
-    let report = db.backup(to)?;
+    let report = match store::open(path, true) {
+        Ok(db) => db.backup(to)?,
+        Err(Failure::Engine(Error::Locked { .. })) => Db::backup_of(path, to)?,
+        Err(failure) => return Err(failure),
+    };
     say(&format!(
         "copied {} up to commit {} to {} in {:.2} s: {} of history in {}, read back and sound; its graph is made when it is opened first",
         many(report.interactions, "interaction"),

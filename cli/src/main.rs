@@ -56,7 +56,7 @@ fn run(command: Command) -> Outcome<()> {
         Command::Rebuild(args) => {
             check::rebuild(&store::open_with_memory(&args.db, false, args.memory.memory)?)
         }
-        Command::Backup(args) => backup::backup(&store::open(&args.db, true)?, &args.to),
+        Command::Backup(args) => backup::backup(&args.db, &args.to),
         Command::Export(args) => export::export(&store::open(&args.db, true)?, &args.to),
         Command::Generate(args) => generate(&args),
         Command::Demo(args) => demo::demo(args.keep.as_deref()),

@@ -1,7 +1,7 @@
 //! The open store.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use crate::absorb::{Keys, SCRATCH, absorb};
-use crate::backup::{BackupReport, back_up};
+use crate::backup::{BackupReport, back_up, back_up_unopened};
 use crate::batch::Interaction;
 pub use crate::check::CheckReport;
 pub use crate::commit::Commit;
@@ -244,17 +244,21 @@ impl Db {
     /// disk errors. The store is as it was then, and nothing of the copy remains unless the disk
     /// keeps it; what remains is no store.
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<BackupReport> {
-        let failed = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| Error::Io { action: "find", path, source }
-        };
-        let to = std::path::absolute(to.as_ref()).map_err(failed(to.as_ref()))?;
-        let own = self.disk.root();
-        let own = std::path::absolute(&own).map_err(failed(&own))?;
-        if to.starts_with(own) {
-            return Err(Error::invalid("a backup cannot lie in the store itself: name a folder beside it"));
-        }
+        let to = backup_folder(&self.disk.root(), to.as_ref())?;
         self.backup_on(Arc::new(OsDisk::new(to)))
+    }
+
+    /// As [`Db::backup`], of a store that another process has open and writes to: the one in the folder
+    /// `of`. The copy ends with the last commit that is whole in its files when it begins, which
+    /// that process may be about to acknowledge.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`] where there is none; as [`Db::backup`].
+    pub fn backup_of(of: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<BackupReport> {
+        let to = backup_folder(of.as_ref(), to.as_ref())?;
+        let of: Arc<dyn Disk> = Arc::new(OsDisk::new(of.as_ref().to_path_buf()));
+        let to: Arc<dyn Disk> = Arc::new(OsDisk::new(to));
+        back_up_unopened(&of, &to)
     }
 
     /// As [`Db::backup`], onto a disk: the real one, or a simulated one in tests.
@@ -309,6 +313,21 @@ impl Db {
     fn check_may_write(&self) -> Result<()> {
         if self.options.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
+}
+
+/// The folder that a backup goes to, which must not lie in the store itself.
+fn backup_folder(store: &Path, to: &Path) -> Result<PathBuf> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).map_err(|source| {
+            let path = path.to_path_buf();
+            Error::Io { action: "find", path, source }
+        })
+    };
+    let to = absolute(to)?;
+    if to.starts_with(absolute(store)?) {
+        return Err(Error::invalid("a backup cannot lie in the store itself: name a folder beside it"));
+    }
+    Ok(to)
 }
 
 /// So long a writer is waited for that may have failed.

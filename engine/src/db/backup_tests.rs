@@ -84,7 +84,16 @@ fn a_backup_made_while_others_write_is_a_prefix_of_commits() {
         while copies.len() < 12 {
             let before = acknowledged.load(Ordering::SeqCst);
             let copy = SimDisk::new();
-            let report = back_up_to(&db, &copy).expect("makes a backup");
+            // By the handle that writes, and by a process that knows the files alone, in turn.
+            let report = match copies.len() % 2 {
+                0 => back_up_to(&db, &copy),
+                _ => {
+                    let (from, to): (Arc<dyn Disk>, Arc<dyn Disk>) =
+                        (Arc::new(disk.clone()), Arc::new(copy.clone()));
+                    back_up_unopened(&from, &to)
+                }
+            };
+            let report = report.expect("makes a backup");
             assert!(report.commit >= before, "commit {before} was acknowledged before the backup began");
             // It goes on while the others write on.
             copies.push((copy, report));
