@@ -10,7 +10,9 @@
 pub mod error;
 pub mod limits;
 
+pub mod guards;
 pub mod model;
+pub mod resolution;
 pub mod schema;
 
 pub mod block;
@@ -65,7 +67,9 @@ pub use clock::Clock;
 pub use column::Column;
 pub use db::{CheckReport, Commit, Db, Info, Options};
 pub use error::{Error, Result};
+pub use guards::Guards;
 pub use import::{Import, ImportReport};
 pub use model::{CustomerOrdinal, Identity, IdentityRef, Millis};
+pub use resolution::{Evidence, Known, PairStanding, Resolved, Said, Standing, resolve};
 pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
 pub use snapshot::{Snapshot, Symbols, TallyCell, Unit};

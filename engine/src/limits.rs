@@ -2,6 +2,14 @@
 
 /// Longest `namespace:key` of an identity.
 pub const IDENTITY_BYTES_MAX: usize = 1_024;
+/// Most values that are blocked by name, of all namespaces together.
+pub const BLOCKED_VALUES_MAX: usize = 65_536;
+/// Most patterns of blocked values: each is tried on every identity that is paired.
+pub const BLOCKED_PATTERNS_MAX: usize = 64;
+/// Longest pattern of blocked values.
+pub const BLOCKED_PATTERN_BYTES_MAX: usize = 1_024;
+/// Largest pattern of blocked values once it is compiled.
+pub const BLOCKED_PATTERN_PROGRAM_BYTES_MAX: usize = 256 << 10;
 /// Most attributes in a store, customers' and interactions' together.
 pub const ATTRIBUTES_MAX: usize = 4_096;
 /// Longest name of an attribute.

@@ -134,6 +134,21 @@ impl<'a> IdentityRef<'a> {
         Ok(Self { text: buffer })
     }
 
+    /// One that was read before, as it was written down.
+    pub(crate) fn stored(text: &'a str) -> Self {
+        Self { text }
+    }
+
+    /// The namespace: `crm` of `crm:42`.
+    pub fn namespace(&self) -> &'a str {
+        self.text.split_once(':').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// The key: `42` of `crm:42`.
+    pub fn key(&self) -> &'a str {
+        self.text.split_once(':').map_or("", |(_, key)| key)
+    }
+
     /// The whole: `crm:42`.
     pub fn as_str(&self) -> &'a str {
         self.text
@@ -146,7 +161,8 @@ impl<'a> From<&'a Identity> for IdentityRef<'a> {
     }
 }
 
-fn is_namespace(text: &str) -> bool {
+/// Whether it is `[a-z][a-z0-9_]*`.
+pub(crate) fn is_namespace(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_lowercase())
         && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -191,8 +207,8 @@ mod tests {
                 let mut buffer = String::new();
                 let read = IdentityRef::read(text, namespace, &mut buffer);
                 assert_eq!(
-                    read.ok().map(|read| read.as_str()),
-                    whole.as_ref().ok().map(Identity::as_str),
+                    read.ok().map(|read| (read.as_str(), read.namespace(), read.key())),
+                    whole.as_ref().ok().map(|whole| (whole.as_str(), whole.namespace(), whole.key())),
                     "{text}"
                 );
             }

@@ -23,6 +23,7 @@ use crate::plan::index::{Choice, choose, reads_some, takes_out};
 use crate::plan::operator::{Passed, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
+use crate::plan::unsupported::not_yet;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Span, Statement};
 use crate::value::{Params, Value};
@@ -122,6 +123,10 @@ impl Run<'_> {
         let query = match statement {
             Statement::Query(query) | Statement::Explain(query) | Statement::Profile(query) => query,
             Statement::WhyNot { query, .. } => query,
+            Statement::Links(links) => {
+                let diagnostics = vec![not_yet("links between identities", links.keyword)];
+                return Err(QueryError::Query { text: self.text.to_owned(), diagnostics });
+            }
         };
         let mut planner = Planner::new(&snapshot, self.params);
         planner.sink.extend(superfluous(statement, self.params));

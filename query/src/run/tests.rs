@@ -221,6 +221,14 @@ fn what_is_not_built_says_so() {
         assert!(error.contains("E401") && error.contains(&format!("not supported yet: {what}")), "{error}");
     };
     check("FOR persona = 'x' |> CUSTOMERS", "persona");
+    for statement in [
+        "LINK 'twitter:@ann' TO 'crm:42'",
+        "UNLINK 'phone:1' FROM 'crm:42'",
+        "LINKS OF CUSTOMER 'crm:42'",
+        "LINKS REFUSED",
+    ] {
+        check(statement, "links between identities");
+    }
 }
 
 #[test]

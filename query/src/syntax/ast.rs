@@ -4,10 +4,12 @@
 //! typed builder makes the same tree, with empty spans.
 
 mod expr;
+mod statement;
 
 use std::fmt;
 
 pub use expr::{BinaryOp, Expr, ExprKind, UnaryOp};
+pub use statement::{Links, LinksKind, Statement};
 
 /// A place in the query text, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -86,24 +88,6 @@ impl Lit {
     pub fn new(value: Literal) -> Self {
         Self { value, span: Span::default() }
     }
-}
-
-/// What may be asked or told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Statement {
-    /// A query; one that ends in `SAVE COHORT` writes.
-    Query(Query),
-    /// `EXPLAIN query`
-    Explain(Query),
-    /// `PROFILE query`
-    Profile(Query),
-    /// `WHY NOT CUSTOMER 'crm:42' IN (query)`
-    WhyNot {
-        /// The identity.
-        customer: Lit,
-        /// The query that the customer is missing from.
-        query: Query,
-    },
 }
 
 /// A pipe of operators. `FROM journeys |>` is implied and leaves no operator.

@@ -10,8 +10,8 @@ use std::fmt::{self, Display, Formatter};
 use self::expr::{customers, expression};
 use self::pattern::{funnel, pattern, step};
 use super::ast::{
-    Chains, Clock, During, Graph, GraphCompute, Lit, Literal, Match, Name, Op, OpKind, OrderItem, Outcome,
-    Part, PathEnds, Paths, Query, SelectItem, Statement, Which,
+    Chains, Clock, During, Graph, GraphCompute, LinksKind, Lit, Literal, Match, Name, Op, OpKind, OrderItem,
+    Outcome, Part, PathEnds, Paths, Query, SelectItem, Statement, Which,
 };
 use super::words;
 use crate::time::format_duration_literal;
@@ -23,14 +23,46 @@ pub fn format(statement: &Statement) -> String {
         Statement::Explain(query) => format!("EXPLAIN {}", lines(query)),
         Statement::Profile(query) => format!("PROFILE {}", lines(query)),
         Statement::WhyNot { customer, query } => {
-            let inner = lines(query).replace('\n', "\n  ");
-            // Only line ends between operators may be indented, none inside a text.
-            if query_has_line_ends(query) {
-                format!("WHY NOT CUSTOMER {} IN ({})", literal(&customer.value), inline(query))
-            } else {
-                format!("WHY NOT CUSTOMER {} IN (\n  {inner}\n)", literal(&customer.value))
-            }
+            format!("WHY NOT CUSTOMER {} IN {}", literal(&customer.value), bracketed(query))
         }
+        Statement::Links(statement) => links(&statement.kind),
+    }
+}
+
+fn links(kind: &LinksKind) -> String {
+    match kind {
+        LinksKind::Link { one, other, confidence, source } => {
+            let mut text = Words::new("LINK");
+            text.word(&literal(&one.value));
+            text.literal("TO", Some(other));
+            text.literal("CONFIDENCE", confidence.as_ref());
+            text.literal("SOURCE", source.as_ref());
+            text.text
+        }
+        LinksKind::Unlink { one, other } => {
+            format!("UNLINK {} FROM {}", literal(&one.value), literal(&other.value))
+        }
+        LinksKind::Of { customer, query } => {
+            let mut text = Words::new("LINKS OF");
+            text.literal("CUSTOMER", Some(customer));
+            text.option("IN", query.as_ref().map(bracketed));
+            text.text
+        }
+        LinksKind::Refused { customer } => {
+            let mut text = Words::new("LINKS REFUSED");
+            text.literal("FOR CUSTOMER", customer.as_ref());
+            text.text
+        }
+    }
+}
+
+/// A query in brackets, its operators on lines of their own.
+fn bracketed(query: &Query) -> String {
+    // Only line ends between operators may be indented, none inside a text.
+    if query_has_line_ends(query) {
+        format!("({})", inline(query))
+    } else {
+        format!("(\n  {}\n)", lines(query).replace('\n', "\n  "))
     }
 }
 

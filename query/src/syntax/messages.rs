@@ -18,6 +18,59 @@ error[E102]: there is no operator `AGREGATE`
   |                                   ^^^^^^^^
   = help: did you mean AGGREGATE?
 "#),
+    (r#"LINK crm:1 TO 'crm:42'"#, r#"
+error[E101]: expected an identity, found `crm`
+1 | LINK crm:1 TO 'crm:42'
+  |      ^^^
+  = help: write it in single quotes: `LINK 'twitter:@ann' TO 'crm:42'`
+"#),
+    (r#"LINK 'phone:1', 'crm:42'"#, r#"
+error[E101]: expected `TO`, found `,`
+1 | LINK 'phone:1', 'crm:42'
+  |               ^
+  = help: write `LINK 'twitter:@ann' TO 'crm:42'`
+"#),
+    (r#"LINK 'phone:1' TO 'crm:42' CONFIDENCE 90"#, r#"
+error[E105]: a confidence is more than 0 and at most 1
+1 | LINK 'phone:1' TO 'crm:42' CONFIDENCE 90
+  |                                       ^^
+  = help: write `CONFIDENCE 0.9` for nine in ten
+"#),
+    (r#"LINK 'phone:1' TO 'crm:42' CONFIDENCE 'high'"#, r#"
+error[E101]: expected a number after CONFIDENCE, found the text `'high'`
+1 | LINK 'phone:1' TO 'crm:42' CONFIDENCE 'high'
+  |                                       ^^^^^^
+"#),
+    (r#"LINK 'phone:1' TO 'crm:42' SORCE 'chat'"#, r#"
+error[E101]: expected `CONFIDENCE`, `SOURCE` or the end of the statement, found `SORCE`
+1 | LINK 'phone:1' TO 'crm:42' SORCE 'chat'
+  |                            ^^^^^
+  = help: did you mean SOURCE?
+"#),
+    (r#"UNLINK 'phone:1' TO 'crm:42'"#, r#"
+error[E101]: expected `FROM`, found `TO`
+1 | UNLINK 'phone:1' TO 'crm:42'
+  |                  ^^
+  = help: write `UNLINK 'phone:1' FROM 'crm:42'`
+"#),
+    (r#"LINKS CUSTOMER 'crm:42'"#, r#"
+error[E101]: expected `OF CUSTOMER` or `REFUSED` after LINKS, found `CUSTOMER`
+1 | LINKS CUSTOMER 'crm:42'
+  |       ^^^^^^^^
+  = help: write `LINKS OF CUSTOMER 'crm:42'` or `LINKS REFUSED`
+"#),
+    (r#"LINKS REFUSD"#, r#"
+error[E101]: expected `OF CUSTOMER` or `REFUSED` after LINKS, found `REFUSD`
+1 | LINKS REFUSD
+  |       ^^^^^^
+  = help: did you mean REFUSED?
+"#),
+    (r#"EXPLAIN LINK 'phone:1' TO 'crm:42'"#, r#"
+error[E102]: there is no operator `LINK`
+1 | EXPLAIN LINK 'phone:1' TO 'crm:42'
+  |         ^^^^
+  = help: it stands only at the start of a statement
+"#),
     (r#"CHAINS SAME topic MIN 3"#, r#"
 error[E107]: CHAINS needs a GAP: the longest pause within a chain
 1 | CHAINS SAME topic MIN 3

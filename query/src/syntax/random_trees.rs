@@ -251,6 +251,42 @@ fn operator() -> impl Strategy<Value = OpKind> {
     ]
 }
 
+/// A text, or a parameter for one.
+fn text() -> impl Strategy<Value = Lit> {
+    lit(prop_oneof!["[a-z' \n日;\"-]{0,6}".prop_map(Literal::Str), Just(Literal::Param("p".into()))])
+}
+
+fn confidence() -> impl Strategy<Value = Lit> {
+    lit(prop_oneof![
+        (1..=1_000_i32).prop_map(|n| Literal::Float(f64::from(n) / 1_000.0)),
+        Just(Literal::Int(1)),
+        Just(Literal::Param("p".into())),
+    ])
+}
+
+fn whole_query() -> impl Strategy<Value = Query> {
+    prop::collection::vec(operator(), 0..4).prop_map(query)
+}
+
+fn statement() -> impl Strategy<Value = Statement> {
+    let links = prop_oneof![
+        (text(), text(), prop::option::of(confidence()), prop::option::of(text())).prop_map(
+            |(one, other, confidence, source)| { LinksKind::Link { one, other, confidence, source } }
+        ),
+        (text(), text()).prop_map(|(one, other)| LinksKind::Unlink { one, other }),
+        (text(), prop::option::of(whole_query()))
+            .prop_map(|(customer, query)| LinksKind::Of { customer, query }),
+        prop::option::of(text()).prop_map(|customer| LinksKind::Refused { customer }),
+    ];
+    prop_oneof![
+        3 => whole_query().prop_map(Statement::Query),
+        1 => whole_query().prop_map(Statement::Explain),
+        1 => whole_query().prop_map(Statement::Profile),
+        2 => (text(), whole_query()).prop_map(|(customer, query)| Statement::WhyNot { customer, query }),
+        2 => links.prop_map(|kind| Statement::Links(Links { kind, keyword: Span::default() })),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
@@ -266,12 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn random_trees_survive_text(kinds in prop::collection::vec(operator(), 0..4), why in any::<bool>()) {
-        let query = query(kinds);
-        let statement = match why {
-            true => Statement::WhyNot { customer: Lit::new(Literal::Str("crm:1".into())), query },
-            false => Statement::Query(query),
-        };
+    fn random_trees_survive_text(statement in statement()) {
         let text = format(&statement);
         match parse_without_places(&text) {
             Ok(parsed) => prop_assert_eq!(parsed, statement, "{}", text),

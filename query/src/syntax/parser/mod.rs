@@ -7,6 +7,7 @@ mod customers;
 mod expr;
 mod funnel;
 mod journeys;
+mod links;
 mod matching;
 mod names;
 mod pattern;

@@ -20,6 +20,8 @@ impl Parser<'_> {
             Statement::Profile(self.query(true)?)
         } else if self.take_words("WHY", "NOT").is_some() {
             self.why_not()?
+        } else if let Some(links) = self.links()? {
+            Statement::Links(links)
         } else {
             Statement::Query(self.query(true)?)
         };
@@ -290,7 +292,9 @@ impl Parser<'_> {
             "WITHIN" | "GAP" | "MIN" | "BY" | "HOLD" | "COUNT" | "TREND" => {
                 Some("options belong to the operator before: take the `|>` away")
             }
-            "EXPLAIN" | "PROFILE" | "WHY" => Some("it stands only at the start of a statement"),
+            "EXPLAIN" | "PROFILE" | "WHY" | "LINK" | "UNLINK" | "LINKS" => {
+                Some("it stands only at the start of a statement")
+            }
             _ => None,
         };
         let error = Diagnostic::error("E102", span, format!("there is no operator `{}`", super::short(word)));

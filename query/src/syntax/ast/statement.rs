@@ -1,0 +1,67 @@
+//! What may be asked or told as a whole.
+
+use super::{Lit, Query, Span};
+
+/// What may be asked or told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Statement {
+    /// A query; one that ends in `SAVE COHORT` writes.
+    Query(Query),
+    /// `EXPLAIN query`
+    Explain(Query),
+    /// `PROFILE query`
+    Profile(Query),
+    /// `WHY NOT CUSTOMER 'crm:42' IN (query)`
+    WhyNot {
+        /// The identity.
+        customer: Lit,
+        /// The query that the customer is missing from.
+        query: Query,
+    },
+    /// `LINK …`, `UNLINK …`, `LINKS …`
+    Links(Links),
+}
+
+/// A statement about which identities belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Links {
+    /// What it asks or tells.
+    pub kind: LinksKind,
+    /// The words it begins with (`LINK`, `LINKS OF`), for messages.
+    pub keyword: Span,
+}
+
+/// The statements about which identities belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LinksKind {
+    /// `LINK 'twitter:@ann' TO 'crm:42' CONFIDENCE 0.9 SOURCE 'web chat'`
+    Link {
+        /// One identity.
+        one: Lit,
+        /// The other.
+        other: Lit,
+        /// How certain it is: more than 0, at most 1.
+        confidence: Option<Lit>,
+        /// Who says so.
+        source: Option<Lit>,
+    },
+    /// `UNLINK 'phone:1' FROM 'crm:42'`
+    Unlink {
+        /// One identity.
+        one: Lit,
+        /// The other.
+        other: Lit,
+    },
+    /// `LINKS OF CUSTOMER 'crm:42'`, `LINKS OF CUSTOMER 'crm:42' IN (query)`
+    Of {
+        /// An identity of the customer.
+        customer: Lit,
+        /// The query whose rows are traced back to single links.
+        query: Option<Query>,
+    },
+    /// `LINKS REFUSED`, `LINKS REFUSED FOR CUSTOMER 'crm:42'`
+    Refused {
+        /// An identity of the customer; all refused links where it is `None`.
+        customer: Option<Lit>,
+    },
+}
