@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use throughline::Db;
-use throughline::engine::Error;
+use throughline::engine::{self, Error};
 
 use crate::failure::{Failure, Outcome};
 use crate::people::{bytes, count, many};
@@ -16,7 +15,7 @@ pub(crate) fn backup(path: &Path, to: &Path) -> Outcome<()> {
     let started = Instant::now();
     let report = match store::open(path, true) {
         Ok(db) => db.backup(to)?,
-        Err(Failure::Engine(Error::Locked { .. })) => Db::backup_of(path, to)?,
+        Err(Failure::Engine(Error::Locked { .. })) => engine::Db::backup_of(path, to)?,
         Err(failure) => return Err(failure),
     };
     say(&format!(

@@ -18,6 +18,7 @@ use crate::merge::Rows;
 use crate::model::Millis;
 use crate::options::Options;
 use crate::records::{self, FrameRows};
+use crate::schema::Subject;
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
 
 /// Frames of so few bytes are always read into memory.
@@ -132,10 +133,10 @@ pub(crate) fn take_rows(
     state.rows += frame.len() as u64;
     if kind == records::CUSTOMERS {
         state.recorded.note(commit, recorded, true, &[]);
-        let rows = state.names.number_rows(frame, commit, what)?;
+        let rows = state.names.number_rows(frame, Subject::Customer, commit, what)?;
         state.add_customers(rows)?;
         return Ok(None);
     }
     state.recorded.note(commit, recorded, true, &frame.times);
-    state.names.number_rows(frame, commit, what).map(Some)
+    state.names.number_rows(frame, Subject::Interaction, commit, what).map(Some)
 }

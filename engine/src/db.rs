@@ -181,7 +181,9 @@ impl Db {
         if name.trim().is_empty() {
             return Err(Error::invalid("a cohort needs a name"));
         }
-        let record = CohortRecord { name: name.to_owned(), customers: bitmap_bytes(customers)? };
+        // Identities stay what they are, whoever turns out to go by them.
+        let identities = self.shown.get().identities_of(customers)?;
+        let record = CohortRecord { name: name.to_owned(), customers: bitmap_bytes(&identities)? };
         self.commit(Ticket::record(records::COHORT & !FINAL, records::to_bytes(&record)?))
     }
 
@@ -461,6 +463,8 @@ mod as_of_tests;
 mod backup_tests;
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod customers_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::chunks::Chunks;
 use crate::error::Result;
 use crate::manifest::StringPage;
-use crate::model::CustomerOrdinal;
+use crate::model::IdentityOrdinal;
 use crate::string_pages::{page_string, page_strings};
 use crate::strings::{StringTable, Strings};
 
@@ -83,7 +83,7 @@ impl Identities {
     }
 
     /// The identity of that number, or the empty string.
-    pub(crate) fn name(&self, number: CustomerOrdinal) -> Result<String> {
+    pub(crate) fn name(&self, number: IdentityOrdinal) -> Result<String> {
         if !self.whole.load(Ordering::Acquire)
             && let Some(unread) = &mut *self.unread.lock()
             && unread.names < SINGLE_NAMES_MAX
@@ -91,23 +91,23 @@ impl Identities {
             unread.names += 1;
             return unread.name(number);
         }
-        Ok(self.read()?.get(number).to_owned())
+        Ok(self.read()?.get(number.0).to_owned())
     }
 
     /// The number of an identity, if it has one.
-    pub(crate) fn find(&self, text: &str) -> Result<Option<CustomerOrdinal>> {
+    pub(crate) fn find(&self, text: &str) -> Result<Option<IdentityOrdinal>> {
         if !self.whole.load(Ordering::Acquire)
             && let Some(unread) = &mut *self.unread.lock()
             && !std::mem::replace(&mut unread.searched, true)
         {
             return unread.find(text);
         }
-        Ok(self.read()?.find(text))
+        Ok(self.read()?.find(text).map(IdentityOrdinal))
     }
 }
 
 impl Unread {
-    fn name(&self, number: CustomerOrdinal) -> Result<String> {
+    fn name(&self, IdentityOrdinal(number): IdentityOrdinal) -> Result<String> {
         let mut first = 0;
         for page in &self.pages {
             let end = page.strings.saturating_add(first);
@@ -120,12 +120,12 @@ impl Unread {
     }
 
     /// Goes over the pages once: that takes a fraction of hashing all of them.
-    fn find(&self, text: &str) -> Result<Option<CustomerOrdinal>> {
+    fn find(&self, text: &str) -> Result<Option<IdentityOrdinal>> {
         let mut first = 0;
         for page in &self.pages {
             let strings = page_strings(&self.chunks, page)?;
             if let Some(place) = strings.iter().position(|other| other == text) {
-                return Ok(Some(first + place as u32));
+                return Ok(Some(IdentityOrdinal(first + place as u32)));
             }
             first = page.strings.saturating_add(first);
         }

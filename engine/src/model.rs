@@ -25,8 +25,15 @@ pub(crate) fn date_of(ms: Millis) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// A customer's number inside one store. It never shows in an answer.
+/// A customer's number inside one store: that of the first known of the
+/// identities it goes by. It never shows in an answer.
 pub type CustomerOrdinal = u32;
+
+/// An identity's number inside one store, by the order in which identities
+/// became known. It never shows in an answer, and is no customer's number even
+/// where both are written alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdentityOrdinal(pub u32);
 
 /// A name a customer goes by: `crm:42`, `twitter:@ann`, `phone:+4420…`.
 ///

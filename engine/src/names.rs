@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::column::Column;
+use crate::customers::Customers;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::identities::Identities;
 use crate::merge::{Rows, widen};
-use crate::model::CustomerOrdinal;
+use crate::model::IdentityOrdinal;
 use crate::records::FrameRows;
-use crate::schema::{AttrId, AttrType, Schema};
+use crate::schema::{AttrId, AttrType, Schema, Subject};
 use crate::strings::{StringTable, Strings};
 
 /// The dictionary of a symbol attribute: numbers to values and back.
@@ -44,18 +45,39 @@ impl Symbols {
 /// Schema, dictionaries and identities as of one commit. Identities and
 /// symbols only ever grow, and their numbers follow from the order of the
 /// history, so the table of identities is shared with later commits and
-/// bounded by `ordinals`.
+/// bounded by `ordinals`. Customers have numbers of identities, so that bounds
+/// theirs, too.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub schema: Arc<Schema>,
     pub symbols: BTreeMap<AttrId, Arc<Symbols>>,
     pub identities: Arc<Identities>,
-    pub ordinals: CustomerOrdinal,
+    pub ordinals: u32,
+    pub customers: Customers,
 }
 
 impl Names {
     pub(crate) fn new(schema: Schema) -> Self {
-        Self { schema: Arc::new(schema), symbols: BTreeMap::new(), identities: Arc::default(), ordinals: 0 }
+        Self {
+            schema: Arc::new(schema),
+            symbols: BTreeMap::new(),
+            identities: Arc::default(),
+            ordinals: 0,
+            customers: Customers::default(),
+        }
+    }
+
+    /// The identity of that number, where this commit knows it.
+    pub(crate) fn identity(&self, identity: IdentityOrdinal) -> Result<String> {
+        if identity.0 >= self.ordinals {
+            return Err(Error::invalid("there is no such identity in this snapshot"));
+        }
+        self.identities.name(identity)
+    }
+
+    /// The number of an identity, where this commit knows it.
+    pub(crate) fn find_identity(&self, identity: &str) -> Result<Option<IdentityOrdinal>> {
+        Ok(self.identities.find(identity)?.filter(|identity| identity.0 < self.ordinals))
     }
 
     pub(crate) fn symbol(&self, attr: AttrId, symbol: u32) -> String {
@@ -92,12 +114,20 @@ impl Names {
         Ok(())
     }
 
-    /// Gives numbers to a frame's identities and symbols.
+    /// Gives numbers to a frame's identities and symbols. An interaction is of
+    /// the customer whom its identity belongs to; attributes stay with the
+    /// identity that they were given of.
     ///
     /// # Errors
     /// [`Error::Limit`] past 2^32 - 2 identities, [`Error::Damaged`] for a
     /// code outside its dictionary.
-    pub(crate) fn number_rows(&mut self, frame: FrameRows, commit: u64, what: &str) -> Result<Rows> {
+    pub(crate) fn number_rows(
+        &mut self,
+        frame: FrameRows,
+        subject: Subject,
+        commit: u64,
+        what: &str,
+    ) -> Result<Rows> {
         let rows = frame.len();
         let ordinals: Vec<u32> = {
             let mut identities = self.identities.write()?;
@@ -111,12 +141,21 @@ impl Names {
                 })?;
             numbers
         };
-        let customers = frame
-            .identity_codes
-            .iter()
-            .map(|&code| ordinals.get(code as usize).copied())
-            .collect::<Option<Vec<u32>>>()
-            .ok_or_else(|| Error::damaged(what, 0, "a row names an identity that its frame does not have"))?;
+        let of_rows = |numbers: &[u32]| {
+            let codes = frame.identity_codes.iter();
+            codes.map(|&code| numbers.get(code as usize).copied()).collect::<Option<Vec<u32>>>().ok_or_else(
+                || Error::damaged(what, 0, "a row names an identity that its frame does not have"),
+            )
+        };
+        let identities = of_rows(&ordinals)?;
+        let identity_column = Column::Int {
+            values: identities.iter().map(|&ordinal| i64::from(ordinal)).collect(),
+            valid: None,
+        };
+        let customers = match subject {
+            Subject::Interaction if !self.customers.is_empty() => of_rows(&self.customers.map(ordinals)?)?,
+            _ => identities,
+        };
         let mut columns = Vec::with_capacity(frame.columns.len() + 3);
         for (attr, column) in frame.columns {
             let Some(attribute) = self.schema.get(attr) else {
@@ -140,13 +179,7 @@ impl Names {
             };
             columns.push((attr, column));
         }
-        columns.push((
-            AttrId::IDENTITY,
-            Column::Int {
-                values: customers.iter().map(|&ordinal| i64::from(ordinal)).collect(),
-                valid: None,
-            },
-        ));
+        columns.push((AttrId::IDENTITY, identity_column));
         columns.push((AttrId::COMMIT, Column::Int { values: vec![commit as i64; rows], valid: None }));
         columns.push((AttrId::SEQUENCE, Column::Int { values: frame.sequences, valid: None }));
         Ok(Rows { customers, times: frame.times, columns })

@@ -1,5 +1,6 @@
 //! What a reader sees: one commit, whole, for as long as it holds the snapshot.
 
+mod customers;
 mod indexed;
 mod whole;
 
@@ -19,12 +20,12 @@ use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
 use crate::merge::select_places;
-use crate::model::{CustomerOrdinal, Identity, Millis};
+use crate::model::{CustomerOrdinal, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
 use crate::order::merge_blocks;
 use crate::recorded::Log;
-use crate::schema::{AttrId, Schema, Subject};
+use crate::schema::{AttrId, Schema};
 use crate::segment::Chosen;
 use crate::span::{Wanted, read_range_of, stored_bytes};
 use crate::state::State;
@@ -185,7 +186,8 @@ impl Snapshot {
         &self.present
     }
 
-    /// One past the highest customer ordinal.
+    /// One past the highest number of an identity, and so of a customer: not
+    /// every number below it is a customer's.
     pub fn ordinals(&self) -> CustomerOrdinal {
         self.names.ordinals
     }
@@ -333,78 +335,6 @@ impl Snapshot {
         parts.extend(tail.iter().map(|block| cut(block, chosen, wanted)));
         parts.retain(|part| !part.customers.is_empty());
         Ok((parts, bytes))
-    }
-
-    /// The customer that goes by `identity`.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] as [`Snapshot::read`].
-    pub fn resolve(&self, identity: &Identity) -> Result<Option<CustomerOrdinal>> {
-        let found = self.names.identities.find(identity.as_str())?;
-        Ok(found.filter(|&ordinal| ordinal < self.names.ordinals))
-    }
-
-    /// The identity a customer is shown by.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for an ordinal the snapshot does not have; [`Error::Damaged`] as
-    /// [`Snapshot::read`].
-    pub fn customer_name(&self, customer: CustomerOrdinal) -> Result<String> {
-        if customer >= self.names.ordinals {
-            return Err(Error::invalid("there is no such customer in this snapshot"));
-        }
-        self.names.identities.name(customer)
-    }
-
-    /// A customer attribute, row `i` for customer ordinal `i`; it may be
-    /// shorter than [`Snapshot::ordinals`], the rest is NULL. A value is that
-    /// of the latest row, by total order, that has one.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for an attribute that is not the customers'.
-    pub fn customer_column(&self, attr: AttrId) -> Result<Arc<Column>> {
-        if self.names.schema.get(attr).is_none_or(|attribute| attribute.subject != Subject::Customer) {
-            return Err(Error::invalid("that is not an attribute of customers"));
-        }
-        let empty = || Arc::new(Column::Int { values: Vec::new(), valid: None });
-        let Some(block) = &self.customers else { return Ok(empty()) };
-        let Some(column) = block.column(attr) else { return Ok(empty()) };
-        // For each ordinal the row that decides, if any.
-        let len = block.customers.last().map_or(0, |&last| last as usize + 1);
-        let mut rows: Vec<Option<usize>> = vec![None; len];
-        let known = |row: usize| self.as_of.is_none_or(|as_of| commit_of(block, row) <= as_of.commit);
-        for (place, &customer) in block.customers.iter().enumerate() {
-            if let Some(row) = rows.get_mut(customer as usize) {
-                *row = block.journey(place).rev().find(|&row| !column.is_null(row) && known(row));
-            }
-        }
-        fn pick<T: Copy + Default>(rows: &[Option<usize>], values: &[T]) -> Vec<T> {
-            rows.iter().map(|row| row.and_then(|row| values.get(row).copied()).unwrap_or_default()).collect()
-        }
-        let valid = || Some(rows.iter().map(Option::is_some).collect::<Vec<bool>>());
-        Ok(Arc::new(match column {
-            Column::Symbol { codes, dictionary } => {
-                Column::Symbol { codes: pick(&rows, codes), dictionary: dictionary.clone() }
-            }
-            Column::Str { codes, dictionary } => {
-                Column::Str { codes: pick(&rows, codes), dictionary: dictionary.clone() }
-            }
-            Column::Int { values, .. } => Column::Int { values: pick(&rows, values), valid: valid() },
-            Column::Float { values, .. } => Column::Float { values: pick(&rows, values), valid: valid() },
-        }))
-    }
-
-    /// Names of the saved cohorts, sorted.
-    pub fn cohorts(&self) -> Vec<String> {
-        self.cohorts.keys().cloned().collect()
-    }
-
-    /// The customers of a saved cohort.
-    ///
-    /// # Errors
-    /// None today; a later index on disk may fail to be read.
-    pub fn cohort(&self, name: &str) -> Result<Option<RoaringBitmap>> {
-        Ok(self.cohorts.get(name).map(|customers| RoaringBitmap::clone(customers)))
     }
 
     fn unit(&self, unit: usize) -> Result<&Unit> {

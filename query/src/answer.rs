@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use throughline_engine::AttrId;
+use throughline_engine::{AttrId, IdentityOrdinal};
 
 use crate::diagnostics::Diagnostic;
 use crate::rows::env::Env;
@@ -36,7 +36,8 @@ impl Answer {
 
     /// Shows the rows of a query: symbols as text, customers as identities.
     pub(crate) fn from_batch(schema: &RowSchema, batch: &RowBatch, env: &Env) -> Result<Self, QueryLimit> {
-        let mut show = Show { env, symbols: HashMap::default(), customers: HashMap::default() };
+        let (symbols, customers, identities) = <_>::default();
+        let mut show = Show { env, symbols, customers, identities };
         let columns: Vec<&[Cell]> = (0..schema.columns.len())
             .map(|place| batch.columns.get(place).map_or(&[][..], Vec::as_slice))
             .collect();
@@ -127,11 +128,12 @@ impl Answer {
     }
 }
 
-/// Shows cells, each symbol and customer looked up once.
+/// Shows cells, each symbol, customer and identity looked up once.
 struct Show<'a> {
     env: &'a Env<'a>,
     symbols: HashMap<(AttrId, u32), Arc<str>, BuildFolding>,
     customers: HashMap<u32, Arc<str>, BuildFolding>,
+    identities: HashMap<IdentityOrdinal, Arc<str>, BuildFolding>,
 }
 
 impl Show<'_> {
@@ -155,6 +157,14 @@ impl Show<'_> {
                     let name: Arc<str> = env.snapshot.customer_name(*customer)?.into();
                     self.customers.insert(*customer, name.clone());
                     name
+                }
+            }),
+            Cell::Identity(identity) => Value::Str(match self.identities.get(identity) {
+                Some(text) => text.clone(),
+                None => {
+                    let text: Arc<str> = env.snapshot.identity_name(*identity)?.into();
+                    self.identities.insert(*identity, text.clone());
+                    text
                 }
             }),
             Cell::List(items) => {

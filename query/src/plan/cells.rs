@@ -75,7 +75,9 @@ pub(crate) fn in_words(cell: &Cell, env: &Env) -> String {
         Cell::Float(number) => number.to_string(),
         Cell::Time(at) => format_instant(*at),
         Cell::Duration(length) => format_duration_people(*length),
-        Cell::Customer(_) => cell.as_text(env).map_or_else(String::new, |name| name.to_string()),
+        Cell::Customer(_) | Cell::Identity(_) => {
+            cell.as_text(env).map_or_else(String::new, |name| name.to_string())
+        }
         Cell::Symbol(..) | Cell::Str(_) => {
             cell.as_text(env).map_or_else(String::new, |text| format!("'{text}'"))
         }

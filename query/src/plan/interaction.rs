@@ -1,7 +1,7 @@
 //! An interaction as expressions see it: its customer, identity and time,
 //! then its attributes.
 
-use throughline_engine::{AttrId, AttrType, Attribute, Block, Column, Schema, Subject};
+use throughline_engine::{AttrId, AttrType, Attribute, Block, Column, IdentityOrdinal, Schema, Subject};
 
 use super::flow::Flow;
 use crate::diagnostics::Diagnostic;
@@ -47,14 +47,13 @@ impl Cells for InteractionRow<'_> {
     }
 }
 
-/// The identity an interaction came under. Identities share their numbers
-/// with the customers they stand for.
+/// The identity an interaction came under.
 pub(crate) fn identity_cell(block: &Block, row: usize) -> Cell {
     match block.column(AttrId::IDENTITY) {
         Some(Column::Int { values, .. }) => values
             .get(row)
             .and_then(|&ordinal| u32::try_from(ordinal).ok())
-            .map_or(Cell::Null, Cell::Customer),
+            .map_or(Cell::Null, |ordinal| Cell::Identity(IdentityOrdinal(ordinal))),
         _ => Cell::Null,
     }
 }
@@ -98,7 +97,7 @@ impl Scope for InteractionScope<'_> {
             return reserved(RowType::Time, AT);
         }
         if name.text.eq_ignore_ascii_case("identity") {
-            return reserved(RowType::Customer, IDENTITY);
+            return reserved(RowType::Identity, IDENTITY);
         }
         match self.schema.find(Subject::Interaction, &name.text) {
             Some(attribute) => Ok(ScopeColumn {

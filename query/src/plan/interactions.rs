@@ -35,8 +35,7 @@ impl InteractionsOperator {
         let mut operator =
             Self { schema: RowSchema::default(), attrs: Vec::new(), fields: Vec::new(), one_each: false };
         operator.column("customer", RowType::Customer, Field::Customer, None);
-        // Identities share their numbers with the customers they came under.
-        operator.column("identity", RowType::Customer, Field::Identity, None);
+        operator.column("identity", RowType::Identity, Field::Identity, None);
         operator.column("at", RowType::Time, Field::At, None);
         for attribute in env.snapshot.schema().attributes() {
             // An attribute called so gives way to the interaction's own.

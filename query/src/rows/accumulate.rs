@@ -1,6 +1,7 @@
 //! The state of one aggregate over all groups.
 
 use roaring::{RoaringBitmap, RoaringTreemap};
+use throughline_engine::IdentityOrdinal;
 
 use super::arithmetic::rounded;
 use super::ascending::AscendingCustomers;
@@ -52,11 +53,13 @@ pub(super) struct Aggregated {
 pub(super) enum State {
     Counts(Vec<u64>),
     Customers(Vec<RoaringBitmap>),
+    /// As `Customers`, of identities.
+    Identities(Vec<RoaringBitmap>),
     /// As `Customers`, where they ascend.
     Ascending(AscendingCustomers),
     /// Tuples of (group, values).
     Distinct(CellTable, Vec<u64>),
-    /// As `Distinct` for two columns of customers or symbols. The symbol is the
+    /// As `Distinct` for two columns of customers, identities or symbols. The symbol is the
     /// higher half of a number, so that each has one bitmap of customers.
     Pairs(Vec<RoaringTreemap>),
     Whole(Vec<(i128, u64)>),
@@ -121,11 +124,13 @@ fn whole(cell: &Cell) -> i64 {
 impl State {
     pub(super) fn new(aggregated: &Aggregated) -> Self {
         let float = aggregated.args.first().is_some_and(|arg| arg.ty == RowType::Float);
-        let customer = matches!(aggregated.args.as_slice(), [arg] if arg.ty == RowType::Customer);
+        let of = |ty: RowType| matches!(aggregated.args.as_slice(), [arg] if arg.ty == ty);
+        let customer = of(RowType::Customer);
         match aggregated.function {
             Function::Rows | Function::Count => Self::Counts(Vec::new()),
             Function::Distinct if aggregated.ascending => Self::Ascending(AscendingCustomers::default()),
             Function::Distinct if customer => Self::Customers(Vec::new()),
+            Function::Distinct if of(RowType::Identity) => Self::Identities(Vec::new()),
             Function::Distinct if are_numbers(&aggregated.args) => Self::Pairs(Vec::new()),
             Function::Distinct => Self::Distinct(CellTable::new(aggregated.args.len() + 1), Vec::new()),
             Function::Sum | Function::Avg if float => Self::Floats(Vec::new()),
@@ -144,7 +149,9 @@ impl State {
     pub(super) fn grow(&mut self, groups: usize) {
         match self {
             Self::Counts(states) | Self::Distinct(_, states) => states.resize(groups, 0),
-            Self::Customers(states) => states.resize_with(groups, RoaringBitmap::new),
+            Self::Customers(states) | Self::Identities(states) => {
+                states.resize_with(groups, RoaringBitmap::new);
+            }
             Self::Ascending(counted) => counted.grow(groups),
             Self::Pairs(states) => states.resize_with(groups, RoaringTreemap::new),
             Self::Whole(states) => states.resize(groups, (0, 0)),
@@ -184,15 +191,15 @@ impl State {
                     groups.iter().zip(customers).for_each(|(&group, &customer)| counted.add(group, customer));
                 }
             }
-            Self::Customers(sets) => {
+            Self::Customers(sets) | Self::Identities(sets) => {
                 // Mostly they come in ascending order, each several times: lists that bitmaps
                 // take in whole, which is several times as fast as one by one.
                 let mut lists: Vec<Vec<u32>> = vec![Vec::new(); sets.len()];
                 each(arg, batch, groups, env, |group, cell| {
-                    if let (Some(list), Cell::Customer(customer)) = (lists.get_mut(group), cell)
-                        && list.last() != Some(customer)
+                    if let (Some(list), Some(number)) = (lists.get_mut(group), number(cell))
+                        && list.last() != Some(&number)
                     {
-                        list.push(*customer);
+                        list.push(number);
                     }
                 });
                 for (set, list) in sets.iter_mut().zip(lists) {
@@ -223,7 +230,8 @@ impl State {
                 let (high, low) = if b.ty == RowType::Customer { (a, b) } else { (b, a) };
                 for (row, &group) in groups.iter().enumerate() {
                     let row = BatchRow { columns: &batch.columns, row };
-                    if let (Some(high), Some(low)) = (number(high, &row, env), number(low, &row, env))
+                    if let (Some(high), Some(low)) =
+                        (number(&high.eval(&row, env)), number(&low.eval(&row, env)))
                         && let Some(set) = sets.get_mut(group as usize)
                     {
                         bytes += 2 * u64::from(set.insert(u64::from(high) << 32 | u64::from(low)));
@@ -305,7 +313,8 @@ impl State {
         }
         match (self, other) {
             (Self::Counts(into), Self::Counts(from)) => zip(into, from, map, |a, b| *a += b),
-            (Self::Customers(into), Self::Customers(from)) => {
+            (Self::Customers(into), Self::Customers(from))
+            | (Self::Identities(into), Self::Identities(from)) => {
                 zip(into, from, map, |a, b| if a.is_empty() { *a = b } else { *a |= b })
             }
             (Self::Distinct(table, counts), Self::Distinct(from, _)) => {
@@ -375,12 +384,12 @@ impl State {
         }
     }
 
-    /// The customers counted in each group, where they are what is counted.
     /// Whether customers that were counted are in several groups, where that is known.
     pub(super) fn overlaps(&self) -> bool {
         matches!(self, Self::Ascending(counted) if counted.overlaps())
     }
 
+    /// The customers counted in each group, where they are what is counted.
     pub(super) fn customers(&self) -> Option<&[RoaringBitmap]> {
         match self {
             Self::Customers(sets) => Some(sets),
@@ -412,7 +421,7 @@ impl State {
         Some(match self {
             Self::Counts(counts) | Self::Distinct(_, counts) => Cell::Int(*counts.get(group)? as i64),
             Self::Pairs(sets) => Cell::Int(sets.get(group)?.len() as i64),
-            Self::Customers(sets) => Cell::Int(sets.get(group)?.len() as i64),
+            Self::Customers(sets) | Self::Identities(sets) => Cell::Int(sets.get(group)?.len() as i64),
             Self::Ascending(counted) => Cell::Int(counted.count(group)? as i64),
             Self::Whole(sums) => {
                 let &(sum, count) = sums.get(group)?;
@@ -496,12 +505,15 @@ impl State {
 /// Whether the values of two arguments are equal exactly where their numbers are.
 fn are_numbers(args: &[Typed]) -> bool {
     let symbols = |arg: &Typed| arg.ty == RowType::Text && arg.attr.is_some();
-    args.len() == 2 && args.iter().all(|arg| arg.ty == RowType::Customer || symbols(arg))
+    let numbered = |arg: &Typed| matches!(arg.ty, RowType::Customer | RowType::Identity) || symbols(arg);
+    args.len() == 2 && args.iter().all(numbered)
 }
 
-fn number(arg: &Typed, row: &BatchRow<'_>, env: &Env) -> Option<u32> {
-    match arg.eval(row, env) {
-        Cell::Customer(number) | Cell::Symbol(_, number) => Some(number),
+fn number(cell: &Cell) -> Option<u32> {
+    match *cell {
+        Cell::Customer(number) | Cell::Identity(IdentityOrdinal(number)) | Cell::Symbol(_, number) => {
+            Some(number)
+        }
         _ => None,
     }
 }

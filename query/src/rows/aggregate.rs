@@ -458,12 +458,11 @@ fn aggregated(
         _ => return compiler.fail(usage(&format!("`{lower}(x)`"))),
     };
     let arg = compiler.expr(arg)?;
-    use RowType::{Bool, Customer, Duration, Float, Int, List, Null, Text, Time};
+    use RowType::{Bool, Duration, Float, Int, List, Null, Time};
     let ty = match (function, &arg.ty) {
         (Function::List | Function::Top(_), inner) => List(Box::new(inner.clone())),
-        (Function::Min | Function::Max, Bool | Int | Float | Time | Duration | Text | Customer | Null) => {
-            arg.ty.clone()
-        }
+        (Function::Min | Function::Max, Bool | Int | Float | Time | Duration | Null) => arg.ty.clone(),
+        (Function::Min | Function::Max, ty) if ty.is_textual() => arg.ty.clone(),
         (Function::Sum, Int | Float | Duration | Null) => arg.ty.clone(),
         (Function::Stddev, Int | Float | Null) => Float,
         (Function::Stddev, Duration) => Duration,

@@ -1,9 +1,11 @@
 //! Comparing cells: exact between whole numbers and floats, symbols by their
-//! text, customers by the identity they are shown by.
+//! text, customers by the identity they are shown by, identities by themselves.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use throughline_engine::IdentityOrdinal;
 
 use super::env::Env;
 use super::{Cell, RowType};
@@ -19,6 +21,7 @@ impl RowType {
             Self::Duration => "a duration".into(),
             Self::Text => "text".into(),
             Self::Customer => "a customer".into(),
+            Self::Identity => "an identity".into(),
             Self::List(inner) => format!("a list of {}", inner.plural()),
             Self::Null => "NULL".into(),
         }
@@ -33,9 +36,15 @@ impl RowType {
             Self::Duration => "durations".into(),
             Self::Text => "texts".into(),
             Self::Customer => "customers".into(),
+            Self::Identity => "identities".into(),
             Self::List(_) => "lists".into(),
             Self::Null => "NULLs".into(),
         }
+    }
+
+    /// Whether values are text or numbers that stand for one.
+    pub(super) fn is_textual(&self) -> bool {
+        matches!(self, Self::Text | Self::Customer | Self::Identity)
     }
 
     /// Whether values are whole numbers or floats.
@@ -64,6 +73,7 @@ impl Cell {
             Self::Duration(_) => RowType::Duration,
             Self::Symbol(..) | Self::Str(_) => RowType::Text,
             Self::Customer(_) => RowType::Customer,
+            Self::Identity(_) => RowType::Identity,
             Self::List(items) => {
                 let ty = items.iter().map(Self::ty).find(|ty| *ty != RowType::Null);
                 RowType::List(Box::new(ty.unwrap_or(RowType::Null)))
@@ -71,19 +81,26 @@ impl Cell {
         }
     }
 
-    /// The text of a symbol, a text or a customer; `None` for anything else.
+    /// Whether it is text or a number that stands for one.
+    pub(super) fn is_textual(&self) -> bool {
+        matches!(self, Self::Symbol(..) | Self::Str(_) | Self::Customer(_) | Self::Identity(_))
+    }
+
+    /// The text of a symbol, a text, a customer or an identity; `None` for anything else.
     pub(crate) fn as_text(&self, env: &Env) -> Option<Arc<str>> {
-        match self {
-            Self::Str(text) => Some(text.clone()),
-            Self::Symbol(attr, symbol) => Some(env.snapshot.symbol_text(*attr, *symbol)),
-            Self::Customer(customer) => match env.snapshot.customer_name(*customer) {
-                Ok(name) => Some(name.into()),
-                Err(error) => {
-                    env.note_failure(error);
-                    None
-                }
-            },
-            _ => None,
+        let name = match self {
+            Self::Str(text) => return Some(text.clone()),
+            Self::Symbol(attr, symbol) => return Some(env.snapshot.symbol_text(*attr, *symbol)),
+            Self::Customer(customer) => env.snapshot.customer_name(*customer),
+            Self::Identity(identity) => env.snapshot.identity_name(*identity),
+            _ => return None,
+        };
+        match name {
+            Ok(name) => Some(name.into()),
+            Err(error) => {
+                env.note_failure(error);
+                None
+            }
         }
     }
 
@@ -141,6 +158,7 @@ pub(crate) fn compare(a: &Cell, b: &Cell, env: &Env) -> Option<Ordering> {
         (Cell::Bool(a), Cell::Bool(b)) => Some(a.cmp(b)),
         (Cell::Symbol(x, a), Cell::Symbol(y, b)) if x == y && a == b => Some(Ordering::Equal),
         (Cell::Customer(a), Cell::Customer(b)) if a == b => Some(Ordering::Equal),
+        (Cell::Identity(a), Cell::Identity(b)) if a == b => Some(Ordering::Equal),
         (Cell::Str(a), Cell::Str(b)) => Some(a.as_ref().cmp(b.as_ref())),
         (Cell::List(a), Cell::List(b)) => {
             for (a, b) in a.iter().zip(b.iter()) {
@@ -151,12 +169,7 @@ pub(crate) fn compare(a: &Cell, b: &Cell, env: &Env) -> Option<Ordering> {
             }
             Some(a.len().cmp(&b.len()))
         }
-        (Cell::Symbol(..) | Cell::Str(_) | Cell::Customer(_), _) => {
-            if !matches!(b, Cell::Symbol(..) | Cell::Str(_) | Cell::Customer(_)) {
-                return None;
-            }
-            a.with_text(env, |a| b.with_text(env, |b| a.cmp(b)))?
-        }
+        _ if a.is_textual() && b.is_textual() => a.with_text(env, |a| b.with_text(env, |b| a.cmp(b)))?,
         _ => None,
     }
 }
@@ -168,6 +181,7 @@ pub(crate) fn equal(a: &Cell, b: &Cell, env: &Env) -> Option<bool> {
         (Cell::Null, _) | (_, Cell::Null) => None,
         (Cell::Symbol(x, a), Cell::Symbol(y, b)) if x == y => Some(a == b),
         (Cell::Customer(a), Cell::Customer(b)) => Some(a == b),
+        (Cell::Identity(a), Cell::Identity(b)) => Some(a == b),
         _ => Some(compare(a, b, env) == Some(Ordering::Equal)),
     }
 }
@@ -199,7 +213,7 @@ fn rank(cell: &Cell) -> u8 {
         Cell::Int(_) | Cell::Float(_) => 1,
         Cell::Time(_) => 2,
         Cell::Duration(_) => 3,
-        Cell::Symbol(..) | Cell::Str(_) | Cell::Customer(_) => 4,
+        Cell::Symbol(..) | Cell::Str(_) | Cell::Customer(_) | Cell::Identity(_) => 4,
         Cell::List(_) => 5,
         Cell::Null => 6,
     }
@@ -236,6 +250,7 @@ impl PartialEq for Cell {
             (Self::Symbol(x, a), Self::Symbol(y, b)) => x == y && a == b,
             (Self::Str(a), Self::Str(b)) => a == b,
             (Self::Customer(a), Self::Customer(b)) => a == b,
+            (Self::Identity(a), Self::Identity(b)) => a == b,
             (Self::List(a), Self::List(b)) => a == b,
             _ => false,
         }
@@ -253,7 +268,9 @@ impl Hash for Cell {
                 state.write_u64(*number as u64)
             }
             Self::Float(number) => state.write_u64(number.to_bits()),
-            Self::Symbol(_, number) | Self::Customer(number) => state.write_u64(u64::from(*number)),
+            Self::Symbol(_, number) | Self::Customer(number) | Self::Identity(IdentityOrdinal(number)) => {
+                state.write_u64(u64::from(*number));
+            }
             Self::Str(text) => state.write(text.as_bytes()),
             Self::List(items) => {
                 state.write_u64(items.len() as u64);

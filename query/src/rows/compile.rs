@@ -1,5 +1,4 @@
-//! From a tree to an expression: names resolved, types checked, constants
-//! looked up in the dictionaries.
+//! From a tree to an expression: names resolved, types checked.
 
 use throughline_engine::{AttrId, Subject};
 
@@ -10,7 +9,7 @@ use super::like::LikePattern;
 use super::literal::literal_at;
 use super::nearest::{did_you_mean, nearest};
 use super::{Cell, RowType, arithmetic};
-use crate::diagnostics::{Diagnostic, Severity};
+use crate::diagnostics::Diagnostic;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Span, UnaryOp};
 use crate::time;
 
@@ -288,6 +287,7 @@ impl Compiler<'_, '_> {
                 ),
             },
             (RowType::Customer, Some(text)) if equality => self.customer(&text, b.span),
+            (RowType::Identity, Some(text)) if equality => self.identity(&text, b.span),
             (RowType::Text, Some(text)) if equality && a.attr.is_some() => {
                 Some(self.symbol(a.attr?, &text, b.span))
             }
@@ -310,35 +310,6 @@ impl Compiler<'_, '_> {
             diagnostic = diagnostic.help("text is written in quotes");
         }
         self.fail(diagnostic)
-    }
-
-    /// The symbol of a constant; the text itself, which equals no symbol, with
-    /// a warning where the store has not seen it.
-    fn symbol(&mut self, attr: AttrId, text: &str, span: Span) -> Typed {
-        if let Some(symbol) = self.env.snapshot.find_symbol(attr, text) {
-            return Typed { span, ..Typed::from_cell(Cell::Symbol(attr, symbol), span) };
-        }
-        let diagnostic = unknown_value(attr, text, span, self.env);
-        self.sink.push(diagnostic);
-        Typed::from_cell(Cell::text(text), span)
-    }
-
-    fn customer(&mut self, text: &str, span: Span) -> Option<Typed> {
-        match self.env.snapshot.find_customer(text) {
-            Ok(Some(customer)) => Some(Typed::from_cell(Cell::Customer(customer), span)),
-            Ok(None) => {
-                self.sink.push(
-                    Diagnostic::warning("W502", span, format!("no customer goes by `{text}`"))
-                        .label("unknown identity")
-                        .help("an identity is written 'namespace:key', for example 'crm:42'"),
-                );
-                // No ordinal is the highest: it equals no customer.
-                Some(Typed::from_cell(Cell::Customer(u32::MAX), span))
-            }
-            Err(error) => {
-                self.fail(Diagnostic::error("E391", span, format!("the store could not be read: {error}")))
-            }
-        }
     }
 
     fn arithmetic(&mut self, op: BinaryOp, a: Typed, b: Typed, span: Span) -> Option<Typed> {
@@ -423,7 +394,8 @@ impl Compiler<'_, '_> {
     pub(super) fn textual(&mut self, expr: &Expr, what: &str) -> Option<Typed> {
         let typed = self.expr(expr)?;
         match typed.ty {
-            RowType::Text | RowType::Customer | RowType::Null => Some(typed),
+            RowType::Null => Some(typed),
+            _ if typed.ty.is_textual() => Some(typed),
             _ => {
                 let found = typed.ty.name();
                 self.fail(
@@ -467,7 +439,8 @@ impl Compiler<'_, '_> {
         Some(Typed { ty, attr, span, node: Node::Case(branches, Box::new(otherwise)) })
     }
 
-    /// One type for all: whole numbers become floats beside floats.
+    /// One type for all: whole numbers become floats beside floats, customers and
+    /// identities their text beside others.
     pub(super) fn unified(&mut self, items: Vec<Typed>) -> Option<(RowType, Option<AttrId>, Vec<Typed>)> {
         let mut ty = RowType::Null;
         for item in &items {
@@ -476,7 +449,7 @@ impl Compiler<'_, '_> {
                 (RowType::Null, other) => other.clone(),
                 (a, b) if a == *b => a,
                 (RowType::Int | RowType::Float, RowType::Int | RowType::Float) => RowType::Float,
-                (RowType::Text | RowType::Customer, RowType::Text | RowType::Customer) => RowType::Text,
+                (a, b) if a.is_textual() && b.is_textual() => RowType::Text,
                 (a, b) => {
                     let (a, b) = (a.name(), b.name());
                     return self.fail(
@@ -500,6 +473,10 @@ impl Compiler<'_, '_> {
                 (RowType::Float, RowType::Int) => {
                     let span = item.span;
                     Typed::new(RowType::Float, span, Node::ToFloat(Box::new(item)))
+                }
+                (RowType::Text, RowType::Customer | RowType::Identity) => {
+                    let span = item.span;
+                    Typed::new(RowType::Text, span, Node::ToText(Box::new(item)))
                 }
                 _ => item,
             })
@@ -553,29 +530,11 @@ fn negate(typed: Typed, negated: bool) -> Typed {
 }
 
 fn comparable(a: &RowType, b: &RowType) -> bool {
-    use RowType::{Customer, List, Null, Text};
+    use RowType::{List, Null};
     match (a, b) {
         (Null, _) | (_, Null) => true,
-        (Text | Customer, Text | Customer) => true,
+        (a, b) if a.is_textual() && b.is_textual() => true,
         (List(a), List(b)) => comparable(a, b),
         (a, b) => a == b || (a.is_number() && b.is_number()),
     }
-}
-
-/// The warning that a symbol attribute never has that value, with the nearest
-/// values it has.
-pub(crate) fn unknown_value(attr: AttrId, text: &str, span: Span, env: &Env) -> Diagnostic {
-    let name = env.snapshot.schema().get(attr).map_or("this attribute", |attribute| &attribute.name);
-    let count = env.snapshot.symbol_count(attr).min(100_000);
-    let values: Vec<_> = (0..count).map(|symbol| env.snapshot.symbol_text(attr, symbol as u32)).collect();
-    let near = nearest(text, values.iter().map(AsRef::as_ref));
-    let help = did_you_mean(&near).unwrap_or_else(|| {
-        let mut list: Vec<&str> = values.iter().take(20).map(AsRef::as_ref).collect();
-        list.sort_unstable();
-        let more = if count > 20 { ", …" } else { "" };
-        format!("there are: {}{more}", list.join(", "))
-    });
-    let diagnostic = Diagnostic::warning("W501", span, format!("`{name}` never has the value `{text}`"));
-    debug_assert_eq!(diagnostic.severity, Severity::Warning);
-    diagnostic.label("unknown value").help(help)
 }

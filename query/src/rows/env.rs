@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Column, CustomerOrdinal, Error, Identity, Schema, Snapshot};
+use throughline_engine::{
+    AttrId, Column, CustomerOrdinal, Error, Identity, IdentityOrdinal, Schema, Snapshot,
+};
 
 use crate::diagnostics::Diagnostic;
 use crate::limits::MATCH_STATES_MAX;
@@ -29,8 +31,12 @@ pub(crate) trait Names: Sync {
     fn symbol_count(&self, attr: AttrId) -> usize;
     /// The customer that goes by an identity, written `namespace:key`.
     fn find_customer(&self, identity: &str) -> Result<Option<CustomerOrdinal>, Error>;
+    /// The number of an identity, written `namespace:key`.
+    fn find_identity(&self, identity: &str) -> Result<Option<IdentityOrdinal>, Error>;
     /// The identity a customer is shown by.
     fn customer_name(&self, customer: CustomerOrdinal) -> Result<String, Error>;
+    /// The identity of a number.
+    fn identity_name(&self, identity: IdentityOrdinal) -> Result<String, Error>;
     /// A customer attribute, row `i` for ordinal `i`; NULL past its end.
     fn customer_column(&self, attr: AttrId) -> Result<Arc<Column>, Error>;
 
@@ -66,8 +72,19 @@ impl Names for Snapshot {
         }
     }
 
+    fn find_identity(&self, identity: &str) -> Result<Option<IdentityOrdinal>, Error> {
+        match Identity::parse(identity) {
+            Ok(identity) => Snapshot::find_identity(self, &identity),
+            Err(_) => Ok(None),
+        }
+    }
+
     fn customer_name(&self, customer: CustomerOrdinal) -> Result<String, Error> {
         Snapshot::customer_name(self, customer)
+    }
+
+    fn identity_name(&self, identity: IdentityOrdinal) -> Result<String, Error> {
+        Snapshot::identity_name(self, identity)
     }
 
     fn customer_column(&self, attr: AttrId) -> Result<Arc<Column>, Error> {

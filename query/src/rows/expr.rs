@@ -51,6 +51,8 @@ pub(super) enum Node {
         column: Arc<StoredColumn>,
     },
     ToFloat(Box<Typed>),
+    /// The text of a customer or an identity.
+    ToText(Box<Typed>),
     Not(Box<Typed>),
     Negate(Box<Typed>),
     And(Box<Typed>, Box<Typed>),
@@ -154,7 +156,12 @@ impl Typed {
     fn parts(&self) -> Vec<&Self> {
         match &self.node {
             Node::Constant(_) | Node::Slot(_) | Node::CustomerAttribute { .. } => Vec::new(),
-            Node::ToFloat(x) | Node::Not(x) | Node::Negate(x) | Node::IsNull(x) | Node::Like(x, _) => {
+            Node::ToFloat(x)
+            | Node::ToText(x)
+            | Node::Not(x)
+            | Node::Negate(x)
+            | Node::IsNull(x)
+            | Node::Like(x, _) => {
                 vec![x]
             }
             Node::And(a, b)
@@ -241,6 +248,7 @@ impl Typed {
                 _ => Cell::Null,
             },
             Node::ToFloat(x) => x.eval(row, env).as_float().map_or(Cell::Null, Cell::Float),
+            Node::ToText(x) => x.eval(row, env).as_text(env).map_or(Cell::Null, Cell::Str),
             Node::Negate(x) => self.negated(x.eval(row, env), env),
             Node::Arithmetic(op, a, b) => {
                 super::arithmetic::apply(*op, &a.eval(row, env), &b.eval(row, env), self.span, env)

@@ -1,6 +1,7 @@
 //! Expressions, from text to value.
 
 use proptest::prelude::*;
+use throughline_engine::IdentityOrdinal;
 
 use super::cell::compare_int_float;
 use super::env::Env;
@@ -25,7 +26,7 @@ fn params() -> Params {
     params
 }
 
-/// crm:40 on gold, phone, 3 contacts, sentiment -0.5, 2026-01-31T09:30, 36 h, open NULL.
+/// crm:40 on gold, phone, 3 contacts, sentiment -0.5, 2026-01-31T09:30, 36 h, open NULL, under phone:00.
 fn row(sample: &Sample) -> Row {
     Row(vec![
         Cell::Customer(0),
@@ -37,6 +38,7 @@ fn row(sample: &Sample) -> Row {
         Cell::Duration(129_600_000),
         Cell::Null,
         Cell::List([Cell::text("ann"), Cell::Null, Cell::text("bob")].into()),
+        Cell::Identity(IdentityOrdinal(1)),
     ])
 }
 
@@ -192,6 +194,31 @@ fn errors() {
     check("contacts * 9223372036854775807", "leaves the range of whole numbers");
 }
 
+/// Customer 0 goes by identity 0, which is not the identity 1 that the row came under.
+#[test]
+fn identities() {
+    let check = |text: &str, expected: &str| assert_eq!(evaluate(text), expected, "{text}");
+    check("identity", "phone:00");
+    check("identity = 'phone:00'", "true");
+    check("'phone:00' <> identity", "false");
+    check("identity = 'crm:40'", "false");
+    check("identity IN ('crm:40', 'crm:39')", "false");
+    check("identity IN ('crm:40', 'phone:00')", "true");
+    check("identity NOT IN ('crm:40', NULL)", "NULL");
+    check("identity = customer", "false");
+    check("customer <> identity", "true");
+    check("customer < identity", "true");
+    check("identity > 'crm'", "true");
+    check("identity LIKE 'phone:%'", "true");
+    check("upper(identity)", "PHONE:00");
+    check("coalesce(identity, customer)", "phone:00");
+    check("CASE WHEN contacts = 3 THEN customer ELSE identity END", "crm:40");
+    check("CASE identity WHEN 'phone:00' THEN 'yes' ELSE note END", "yes");
+    check("contains(agents, identity)", "NULL");
+    check("identity + 1", "E302 there is no `+` between an identity and a whole number");
+    check("identity = 1", "E302 an identity cannot be compared with a whole number");
+}
+
 #[test]
 fn unknown_values_warn_and_equal_nothing() {
     let (sample, params) = (Sample::new(), Params::new());
@@ -209,6 +236,8 @@ fn unknown_values_warn_and_equal_nothing() {
     check("channel <> 'twiter'", "W501", "twitter", "true");
     check("NOT channel IN ('twiter')", "W501", "twitter", "true");
     check("customer = 'crm:99'", "W502", "namespace:key", "false");
+    check("identity = 'phone:99'", "W502", "namespace:key", "false");
+    check("customer = 'phone:99'", "W502", "namespace:key", "false");
     check("customer.plan = 'golt'", "W501", "`gold`", "false");
 }
 

@@ -16,6 +16,7 @@ mod expr;
 mod functions;
 mod like;
 mod literal;
+mod named_constants;
 mod naming;
 pub(crate) mod nearest;
 mod quantile;
@@ -32,15 +33,16 @@ mod tail_tests;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, CustomerOrdinal, Millis};
+use throughline_engine::{AttrId, CustomerOrdinal, IdentityOrdinal, Millis};
 
 pub(crate) use cell_table::{BuildFolding, CellTable};
-pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column, unknown_value};
+pub(crate) use compile::{Column, Scope, compile_predicate, unknown_column};
 pub(crate) use cost::{Cost, Meter};
 pub(crate) use env::{Env, QueryLimit};
 pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
 pub(crate) use literal::{count_of, duration_of, instant_of, text_of};
+pub(crate) use named_constants::unknown_value;
 pub(crate) use quantile::quantile;
 pub(crate) use tail::{Partial, Tail, is_row_operator};
 
@@ -61,6 +63,8 @@ pub enum RowType {
     Text,
     /// A customer; shown by its identity.
     Customer,
+    /// An identity: what a customer goes by.
+    Identity,
     /// A list.
     List(Box<RowType>),
     /// NULL throughout.
@@ -83,7 +87,7 @@ pub struct RowSchema {
     pub columns: Vec<RowColumn>,
 }
 
-/// A value in a row while a query runs. Symbols and customers stay numbers
+/// A value in a row while a query runs. Symbols, customers and identities stay numbers
 /// until they are shown, compared by order or used as text.
 #[derive(Clone, Debug)]
 pub(crate) enum Cell {
@@ -96,6 +100,7 @@ pub(crate) enum Cell {
     Symbol(AttrId, u32),
     Str(Arc<str>),
     Customer(CustomerOrdinal),
+    Identity(IdentityOrdinal),
     List(Arc<[Cell]>),
 }
 

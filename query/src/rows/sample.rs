@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use throughline_engine::{AttrId, AttrType, Column, CustomerOrdinal, Error, Role, Schema, Subject};
+use throughline_engine::{
+    AttrId, AttrType, Column, CustomerOrdinal, Error, IdentityOrdinal, Role, Schema, Subject,
+};
 
 use super::env::{Env, Names};
 use super::{Cell, RowColumn, RowSchema, RowType, Tail, Typed};
@@ -14,6 +16,9 @@ pub(super) const CHANNELS: [&str; 4] = ["twitter", "phone", "email", "app"];
 
 /// Customers `crm:40`, `crm:39`, …: names descend as ordinals ascend.
 pub(super) const CUSTOMERS: u32 = 40;
+
+/// Identities `crm:40`, `phone:00`, `crm:39`, `phone:01`, …
+pub(super) const IDENTITIES: u32 = 2 * CUSTOMERS;
 
 pub(super) struct Sample {
     schema: Schema,
@@ -64,10 +69,24 @@ impl Names for Sample {
         Ok((0..CUSTOMERS).find(|&customer| self.customer_name(customer).is_ok_and(|name| name == identity)))
     }
 
+    fn find_identity(&self, identity: &str) -> Result<Option<IdentityOrdinal>, Error> {
+        let mut all = (0..IDENTITIES).map(IdentityOrdinal);
+        Ok(all.find(|&number| self.identity_name(number).is_ok_and(|name| name == identity)))
+    }
+
     fn customer_name(&self, customer: CustomerOrdinal) -> Result<String, Error> {
         match CUSTOMERS.checked_sub(customer) {
             Some(key) => Ok(format!("crm:{key:02}")),
             None => Err(Error::invalid("no such customer")),
+        }
+    }
+
+    fn identity_name(&self, IdentityOrdinal(identity): IdentityOrdinal) -> Result<String, Error> {
+        // Each customer has two, and goes by the first.
+        match (identity % 2, identity < IDENTITIES) {
+            (_, false) => Err(Error::invalid("no such identity")),
+            (0, true) => self.customer_name(identity / 2),
+            (_, true) => Ok(format!("phone:{:02}", identity / 2)),
         }
     }
 
@@ -89,6 +108,7 @@ pub(super) fn schema() -> RowSchema {
         ("span", RowType::Duration),
         ("open", RowType::Bool),
         ("agents", RowType::List(Box::new(RowType::Text))),
+        ("identity", RowType::Identity),
     ];
     RowSchema { columns: columns.map(|(name, ty)| RowColumn { name: name.into(), ty }).into() }
 }

@@ -20,7 +20,7 @@ pub(super) struct Sort {
     pub(super) limit: Option<usize>,
 }
 
-/// Texts of symbols and names of customers that were looked up once. The
+/// Texts of symbols, names of customers and identities that were looked up once. The
 /// table holds places in `texts`, by the cell they are the text of.
 #[derive(Default)]
 pub(super) struct Texts {
@@ -28,11 +28,10 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// The cell with its text in place of a symbol or a customer.
+    /// The cell with its text in place of a symbol, a customer or an identity.
     pub(super) fn resolve(&self, cell: &Cell, env: &Env) -> Cell {
         let hash = match cell {
-            Cell::Symbol(attr, symbol) => u64::from(attr.0) << 32 | u64::from(*symbol),
-            Cell::Customer(customer) => 1 << 48 | u64::from(*customer),
+            Cell::Symbol(..) | Cell::Customer(_) | Cell::Identity(_) => number(cell),
             Cell::List(items) => {
                 return Cell::List(items.iter().map(|item| self.resolve(item, env)).collect::<Arc<[Cell]>>());
             }
@@ -40,11 +39,6 @@ impl Texts {
         };
         let mix = |number: u64| {
             number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        };
-        let number = |cell: &Cell| match cell {
-            Cell::Symbol(attr, symbol) => u64::from(attr.0) << 32 | u64::from(*symbol),
-            Cell::Customer(customer) => 1 << 48 | u64::from(*customer),
-            _ => 0,
         };
         let mut table = self.table.borrow_mut();
         if let Some((_, text)) = table.find(mix(hash), |(known, _)| known == cell) {
@@ -57,12 +51,24 @@ impl Texts {
 
     /// [`order`] by the texts.
     pub(super) fn order(&self, a: &Cell, b: &Cell, env: &Env) -> Ordering {
-        let shown = |cell: &Cell| matches!(cell, Cell::Symbol(..) | Cell::Customer(_) | Cell::List(_));
-        match (shown(a), shown(b)) {
+        let number_or_list = |cell: &Cell| {
+            matches!(cell, Cell::Symbol(..) | Cell::Customer(_) | Cell::Identity(_) | Cell::List(_))
+        };
+        match (number_or_list(a), number_or_list(b)) {
             _ if a == b => Ordering::Equal,
             (false, false) => order(a, b, env),
             _ => order(&self.resolve(a, env), &self.resolve(b, env), env),
         }
+    }
+}
+
+/// A number for each cell that stands for a text; attributes have 16 bits.
+fn number(cell: &Cell) -> u64 {
+    match cell {
+        Cell::Symbol(attr, symbol) => u64::from(attr.0) << 32 | u64::from(*symbol),
+        Cell::Customer(customer) => 1 << 48 | u64::from(*customer),
+        Cell::Identity(identity) => 2 << 48 | u64::from(identity.0),
+        _ => 0,
     }
 }
 

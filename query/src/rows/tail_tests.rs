@@ -3,13 +3,15 @@
 
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
+use throughline_engine::IdentityOrdinal;
 
 use super::env::{Env, QueryLimit};
 use super::sample::{CUSTOMERS, Sample, schema, shown, tail};
 use super::{Cell, Meter, RowBatch, Sets, Tail};
 use crate::value::Params;
 
-/// customer, channel, note, contacts, sentiment, span in hours, open
+/// customer, channel, note, contacts, sentiment, span in hours, open; what has an odd number of hours came under
+/// the customer's other identity
 type Made = (u32, Option<u32>, Option<&'static str>, Option<i64>, Option<f64>, Option<i64>, Option<bool>);
 
 fn cells(sample: &Sample, made: &Made) -> Vec<Cell> {
@@ -24,6 +26,7 @@ fn cells(sample: &Sample, made: &Made) -> Vec<Cell> {
         span.map_or(Cell::Null, |hours| Cell::Duration(hours * 3_600_000)),
         open.map_or(Cell::Null, Cell::Bool),
         Cell::List(note.into_iter().map(Cell::text).collect()),
+        Cell::Identity(IdentityOrdinal(2 * customer + span.map_or(0, |hours| hours as u32 % 2))),
     ]
 }
 
@@ -200,6 +203,47 @@ fn rows() {
 }
 
 #[test]
+fn identities() {
+    let check = |text: &str, expected: &[&str]| assert_eq!(answer(text).1, expected, "{text}");
+    check("AGGREGATE count(DISTINCT identity) AS i, count(DISTINCT customer) AS c", &["5 | 4"]);
+    check(
+        "AGGREGATE count(DISTINCT customer, identity) AS p, count(DISTINCT identity, channel) AS q",
+        &["5 | 4"],
+    );
+    check(
+        "AGGREGATE count(*) AS n GROUP BY identity",
+        &["crm:38 | 1", "crm:39 | 1", "crm:40 | 2", "phone:01 | 1", "phone:03 | 1"],
+    );
+    check("AGGREGATE min(identity) AS a, max(identity) AS b", &["crm:38 | phone:03"]);
+    check("SELECT identity |> DISTINCT", &["crm:40", "crm:39", "crm:38", "phone:03", "phone:01"]);
+    check(
+        "SELECT identity, customer |> ORDER BY identity DESC, customer |> LIMIT 3",
+        &["phone:03 | crm:37", "phone:01 | crm:39", "crm:40 | crm:40"],
+    );
+    check("WHERE identity = 'phone:01' |> CUSTOMERS", &["crm:39"]);
+    // Beside a customer it is its text: equal names are one group.
+    check(
+        "SELECT CASE WHEN contacts > 2 THEN customer ELSE identity END AS who |> AGGREGATE count(*) AS n GROUP BY who",
+        &["crm:38 | 1", "crm:39 | 1", "crm:40 | 2", "phone:01 | 1", "phone:03 | 1"],
+    );
+}
+
+/// The note is of customers, and not of their identities.
+#[test]
+fn only_customers_are_said_to_be_in_several_groups() {
+    let (sample, params) = (Sample::new(), Params::new());
+    for (text, expected) in [
+        ("AGGREGATE count(DISTINCT customer) AS n GROUP BY note", true),
+        ("AGGREGATE count(DISTINCT identity) AS n GROUP BY note", false),
+    ] {
+        let env = Env::new(&sample, &params);
+        let tail = tail(text, false, &env, &sample).expect("compiles");
+        run(&tail, &[vec![&ROWS]], &sample, &env).expect("runs");
+        assert_eq!(env.overlaps(), expected, "{text}");
+    }
+}
+
+#[test]
 fn errors() {
     let check = |text: &str, expected: &str| {
         let (_, found) = answer(text);
@@ -236,7 +280,7 @@ fn what_is_needed() {
         assert_eq!(needed.join(" "), expected, "{text}");
         assert_eq!((tail.needs_sets(), tail.keeps_members()), (sets, members), "{text}");
     };
-    let all = "customer channel note contacts sentiment at span open agents";
+    let all = "customer channel note contacts sentiment at span open agents identity";
     check("LIMIT 1", all, false, true);
     check("SELECT note", "note", false, true);
     check("EXTEND span / 1d AS days |> WHERE open |> SELECT note", "note open", false, true);
@@ -267,7 +311,7 @@ fn too_many_bytes_stop_it() {
     check("SELECT contacts |> ORDER BY contacts |> LIMIT 10", 1 << 20, false);
 }
 
-const TEXTS: [&str; 17] = [
+const TEXTS: [&str; 19] = [
     "WHERE contacts > 1",
     "AGGREGATE count(*), count(note) AS notes, count(DISTINCT customer) AS c, count(DISTINCT note, channel) AS d GROUP BY channel",
     "AGGREGATE sum(sentiment), avg(sentiment), stddev(sentiment), median(sentiment), quantile(sentiment, 0.9)",
@@ -285,6 +329,8 @@ const TEXTS: [&str; 17] = [
     "SELECT customer.plan AS plan, sentiment |> AGGREGATE sum(sentiment) AS s GROUP BY plan",
     "AGGREGATE count(DISTINCT customer, channel) AS p, count(DISTINCT customer, note) AS q GROUP BY open",
     "AGGREGATE count(DISTINCT agents) AS a, max(contacts) AS m",
+    "AGGREGATE count(DISTINCT identity) AS i, count(DISTINCT identity, customer) AS p, max(identity) AS m, top(identity, 2) AS t GROUP BY channel",
+    "SELECT identity, customer |> ORDER BY identity DESC, customer |> LIMIT 7",
 ];
 
 fn made() -> impl Strategy<Value = Made> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use throughline_engine::{AttrId, AttrType, Column, CustomerOrdinal, Db, Error, Schema, Snapshot, Subject};
+use throughline_engine::{
+    AttrId, AttrType, Column, CustomerOrdinal, Db, Error, IdentityOrdinal, Schema, Snapshot, Subject,
+};
 
 use super::execute;
 use crate::diagnostics::Diagnostic;
@@ -38,6 +40,12 @@ impl Names for Unreadable {
     }
     fn find_customer(&self, _identity: &str) -> Result<Option<CustomerOrdinal>, Error> {
         Ok(None)
+    }
+    fn find_identity(&self, _identity: &str) -> Result<Option<IdentityOrdinal>, Error> {
+        Ok(None)
+    }
+    fn identity_name(&self, _identity: IdentityOrdinal) -> Result<String, Error> {
+        Ok(String::new())
     }
     fn customer_name(&self, _customer: CustomerOrdinal) -> Result<String, Error> {
         Ok(String::new())

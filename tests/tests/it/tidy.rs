@@ -18,7 +18,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["graph_store", "clock"],
     &["disk", "options"],
     &["disk_sim", "history", "chunks"],
-    &["recorded"],
+    &["recorded", "customers"],
     &["head", "manifest"],
     &["string_pages"],
     &["identities"],
