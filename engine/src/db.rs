@@ -397,6 +397,8 @@ mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod dead_tests;
+#[cfg(test)]
 mod import_tests;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,7 @@ mod batch;
 mod cache;
 mod chunks;
 mod clock;
+mod dead;
 mod dedupe;
 mod digest;
 mod head;
@@ -50,6 +51,7 @@ mod commit;
 mod seal;
 mod side_by_side;
 mod state;
+mod tail;
 mod tallies;
 
 mod db;

@@ -2,7 +2,10 @@
 //!
 //! A range takes at most [`RUNS_MAX`] seals before they are merged into one,
 //! and is folded into a new base once its runs pass an eighth of it or
-//! [`MERGED_RUNS_MAX`] merges have gathered.
+//! [`MERGED_RUNS_MAX`] merges have gathered, or once much of it is dead. What is dead is marked in
+//! the runs that stay, and left out of what is written.
+
+mod marks;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,6 +13,7 @@ use std::ops::RangeInclusive;
 use crate::block::Block;
 use crate::chunks::{Blob, ChunkRef, ChunkWriter, Chunks};
 use crate::column::Column;
+use crate::dead::Unmarked;
 use crate::error::Result;
 use crate::index::IndexBuilder;
 use crate::limits::{RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
@@ -59,6 +63,15 @@ impl Amount {
 
 /// Gives the new interactions of some customers, or none.
 pub(crate) type NewRows<'a> = &'a (dyn Fn(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>> + Sync);
+
+/// What a seal reads.
+pub(crate) struct Sources<'a> {
+    pub chunks: &'a Chunks,
+    pub names: &'a Names,
+    /// What is dead in all the runs that there were, whether they say so or not.
+    pub unmarked: &'a Unmarked,
+    pub new: NewRows<'a>,
+}
 
 /// Segments of some customers, ascending, who of them has what, and how often it occurs.
 struct Made {
@@ -163,7 +176,7 @@ pub(crate) fn write_segment(out: &mut ChunkWriter<'_>, block: &Block) -> Result<
     MadeSegment::new(block)?.write(out)
 }
 
-/// What becomes of a range that gets new interactions.
+/// What becomes of a range that gets new interactions, or has many dead ones.
 struct Change {
     range: u32,
     /// Runs that are merged with what is new, oldest first; they end with it.
@@ -177,14 +190,16 @@ struct Change {
 const BASE: u8 = u8::MAX;
 
 impl Change {
-    /// A base where there is none, or where what is new or has gathered is much, else a run.
-    fn of(number: u32, range: &mut Range, amount: Amount) -> Self {
+    /// A base where there is none, or where what is dead (`worn`), is new or has gathered is much,
+    /// else a run.
+    fn of(number: u32, range: &mut Range, amount: Amount, worn: bool) -> Self {
         let overlay: u64 = range.runs.iter().map(Run::rows).sum();
         let base = range.base.rows();
         let seals = range.runs.iter().filter(|run| run.level == 0).count();
         let merges = range.runs.len() - seals;
         let is_full = seals + 1 >= RUNS_MAX;
         let fold = base == 0
+            || worn
             || (overlay + amount.rows) * OVERLAY_SHARE > base
             || (is_full && merges + 1 >= MERGED_RUNS_MAX);
         let (merged, level) = if fold {
@@ -202,16 +217,12 @@ impl Change {
     }
 
     /// The segments of some customers.
-    fn make(
-        &self,
-        chunks: &Chunks,
-        names: &Names,
-        span: &RangeInclusive<CustomerOrdinal>,
-        new: NewRows<'_>,
-    ) -> Result<Made> {
+    fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<Made> {
+        let Sources { chunks, names, unmarked, new } = *sources;
         let mut parts = Vec::new();
         for run in &self.merged {
-            parts.extend(read_run(chunks, names, run, span.clone(), Wanted::All)?);
+            let dead = unmarked.customers();
+            parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
         }
         parts.extend(new(span.clone())?);
         make(self.range, &merged(names, parts)?)
@@ -219,33 +230,39 @@ impl Change {
 }
 
 /// Adds new interactions to ranges: as their base where they have none, folded into
-/// a new base where they are many, else as a run. Spans of customers are made side by side
+/// a new base where they are many, else as a run. Runs that stay are marked with what is dead in
+/// them; a few ranges of which much is dead are folded, too. Spans of customers are made side by side
 /// on `threads`, and written in order.
 pub(crate) fn install(
-    chunks: &Chunks,
-    names: &Names,
+    sources: &Sources<'_>,
     out: &mut ChunkWriter<'_>,
     ranges: &mut Vec<Range>,
     amounts: &BTreeMap<u32, Amount>,
-    new: NewRows<'_>,
     threads: usize,
 ) -> Result<()> {
+    let worn = marks::worn(sources.unmarked, ranges);
+    let mut amounts = amounts.clone();
+    for &number in &worn {
+        amounts.entry(number).or_default();
+    }
     let mut changes = Vec::with_capacity(amounts.len());
-    for (&number, &amount) in amounts {
+    for (&number, &amount) in &amounts {
         if ranges.len() <= number as usize {
             ranges.resize_with(number as usize + 1, Range::default);
         }
         if let Some(range) = ranges.get_mut(number as usize) {
-            changes.push(Change::of(number, range, amount));
+            changes.push(Change::of(number, range, amount, worn.contains(&number)));
         }
     }
+    // What is merged is read without the dead, and needs no marks.
+    marks::mark(sources, out, ranges)?;
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
         changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
     let mut written: Option<(Run, IndexBuilder, Tallies)> = None;
     side_by_side(
         threads,
         &steps,
-        |(change, span)| change.make(chunks, names, span, new),
+        |(change, span)| change.make(sources, span),
         |(change, span), made| {
             let (mut run, mut index, mut tallies) = written.take().unwrap_or_else(|| {
                 let run = Run { level: change.level, ..Run::default() };
@@ -258,6 +275,10 @@ pub(crate) fn install(
             tallies.append(made.tallies);
             if change.spans.last() != Some(*span) {
                 written = Some((run, index, tallies));
+                return Ok(());
+            }
+            if run.segments.is_empty() {
+                // Everything was dead, and the range has been left without a base.
                 return Ok(());
             }
             run.index = out.blob(&index.finish()?)?;
