@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use roaring::RoaringBitmap;
+
+use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::index::{IndexBuilder, IndexReader};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::Run;
+use crate::merge::select_places;
 use crate::schema::{AttrId, AttrType};
+use crate::segment::Chosen;
 use crate::span::{Wanted, read_segment};
 use crate::state::State;
-use crate::tallies::{self, Tally};
+use crate::tallies::{self, Pair, Tally};
 
 /// What [`Db::check`](crate::Db::check) read and verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub struct CheckReport {
     pub chunks: u64,
     /// Bytes of graph read.
     pub graph_bytes: u64,
-    /// Interactions whose order and place was checked.
+    /// Interactions whose order and place was checked, without those that are stored and dead.
     pub interactions: u64,
     /// What is wrong, each a sentence that names the place. Empty for a sound store.
     pub problems: Vec<String>,
@@ -61,12 +66,25 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
         // What follows would only say the same again in other words.
         return Ok(report);
     }
+    let mut living = RoaringBitmap::new();
     for (number, range) in (0_u32..).zip(&version.manifest.ranges) {
         for run in range.all() {
-            if let Err(error) = check_run(state, number, run, &mut report) {
+            if let Err(error) = check_run(state, number, run, &mut report, &mut living) {
                 report.problems.push(error.to_string());
             }
         }
+    }
+    state.unmarked.customers().remove_from(&mut living);
+    for piece in state.tail.pieces() {
+        living.extend(piece.block().customers.iter().filter(|customer| !piece.is_dead(**customer)));
+    }
+    // Where a run is not sound, it has been said already who is missing.
+    if report.problems.is_empty() && living != *state.present {
+        report.problems.push(format!(
+            "the store lists {} customers, and {} have interactions",
+            state.present.len(),
+            living.len()
+        ));
     }
     if let Err(error) = state.names.identities.read() {
         report.problems.push(error.to_string());
@@ -80,18 +98,53 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
     Ok(report)
 }
 
-fn check_run(state: &State, number: u32, run: &Run, report: &mut CheckReport) -> Result<()> {
+/// Interactions counted anew.
+#[derive(Default)]
+struct Counts {
+    customers: u64,
+    rows: u64,
+    tallies: BTreeMap<Pair, Tally>,
+}
+
+impl Counts {
+    /// For those pairs of a run's tallies.
+    fn of_pairs(tallies: &BTreeMap<Pair, Tally>) -> Self {
+        let tallies = tallies.keys().map(|&pair| (pair, Tally::new())).collect();
+        Self { tallies, ..Self::default() }
+    }
+
+    fn add(&mut self, block: &Block) {
+        self.customers += block.customers.len() as u64;
+        self.rows += block.rows() as u64;
+        self.tallies.iter_mut().for_each(|(&pair, tally)| tallies::count(block, pair, tally));
+    }
+}
+
+/// Checks a run, and adds who has interactions in it that are alive.
+fn check_run(
+    state: &State,
+    number: u32,
+    run: &Run,
+    report: &mut CheckReport,
+    living: &mut RoaringBitmap,
+) -> Result<()> {
     let chunks = state.chunks();
     let mut builder = IndexBuilder::new(number);
     let mut after = None;
-    let mut stored_tallies = match run.segments.is_empty() {
-        true => BTreeMap::new(),
-        false => tallies::all(&chunks.blob(&run.tallies)?, chunks.folder())?,
-    };
     // Of attributes that are no symbols any more nobody asks.
     let is_symbol = |attr| state.names.schema.get(attr).is_some_and(|known| known.ty == AttrType::Symbol);
-    stored_tallies.retain(|pair, _| is_symbol(pair.0) && is_symbol(pair.1));
-    let mut made_tallies: BTreeMap<_, _> = stored_tallies.keys().map(|&pair| (pair, Tally::new())).collect();
+    let stored_tallies = |exist: bool, blob| -> Result<BTreeMap<Pair, Tally>> {
+        let mut tallies = match exist {
+            true => tallies::all(&chunks.blob(blob)?, chunks.folder())?,
+            false => BTreeMap::new(),
+        };
+        tallies.retain(|pair, _| is_symbol(pair.0) && is_symbol(pair.1));
+        Ok(tallies)
+    };
+    let all_tallies = stored_tallies(!run.segments.is_empty(), &run.tallies)?;
+    let dead_tallies = stored_tallies(run.dead.rows > 0, &run.dead.tallies)?;
+    let mut all = Counts::of_pairs(&all_tallies);
+    let mut dead = Counts::of_pairs(if run.dead.rows > 0 { &all_tallies } else { &dead_tallies });
     for meta in &run.segments {
         let name = format!("{}/segment of customers {}..={}", chunks.folder(), meta.first, meta.last);
         let damaged = |what: &str| Error::damaged(name.clone(), 0, what);
@@ -119,18 +172,30 @@ fn check_run(state: &State, number: u32, run: &Run, report: &mut CheckReport) ->
             }
         }
         for &customer in &block.customers {
-            if !state.present.contains(customer) {
+            if !run.dead.customers.contains(customer)
+                && !state.unmarked.customers().contains(customer)
+                && !state.present.contains(customer)
+            {
                 return Err(damaged("it holds a customer that the store does not list"));
             }
         }
-        report.interactions += block.rows() as u64;
         builder.add(&block)?;
-        made_tallies.iter_mut().for_each(|(&pair, tally)| tallies::count(&block, pair, tally));
+        all.add(&block);
+        let marked = run.dead.customers.within(meta.first..=meta.last);
+        let places = Chosen::These(&marked).places(&block.customers);
+        dead.add(&select_places(&block, &places, &block.columns));
+        living.extend(block.customers.iter().filter(|customer| !run.dead.customers.contains(**customer)));
     }
-    if stored_tallies != made_tallies {
+    if all_tallies != all.tallies {
         let name = format!("{}/tallies of range {number}", chunks.folder());
         return Err(Error::damaged(name, 0, "values are not counted as the segments have them"));
     }
+    let marked = run.dead.customers.get().map_or(0, RoaringBitmap::len);
+    if (dead.customers, dead.rows) != (marked, run.dead.rows) || dead.tallies != dead_tallies {
+        let name = format!("{}/kill marks of range {number}", chunks.folder());
+        return Err(Error::damaged(name, 0, "what is dead is not counted as the segments have it"));
+    }
+    report.interactions += all.rows - dead.rows;
     if run.segments.is_empty() {
         return Ok(());
     }

@@ -323,7 +323,7 @@ impl Writer {
     /// Writes what is in memory into the graph, then HEAD.
     pub(crate) fn seal(&mut self) -> Result<()> {
         self.check_writable()?;
-        if self.state.end == self.state.version.manifest.covered {
+        if self.state.end == self.state.version.manifest.covered && self.state.is_sealed() {
             return Ok(());
         }
         self.state.seal().inspect_err(|error| self.poisoned = Some(error.to_string()))?;

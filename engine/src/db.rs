@@ -468,6 +468,8 @@ mod customers_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod dead_tests;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod import_tests;

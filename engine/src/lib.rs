@@ -35,6 +35,7 @@ mod cache;
 mod chunks;
 mod clock;
 mod customers;
+mod dead;
 mod dedupe;
 mod digest;
 mod head;
@@ -54,6 +55,7 @@ mod commit;
 mod seal;
 mod side_by_side;
 mod state;
+mod tail;
 mod tallies;
 
 mod db;

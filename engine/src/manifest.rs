@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::chunks::{Blob, ChunkRef, Chunks};
+use crate::dead::Dead;
 use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
 use crate::history::Position;
@@ -17,7 +18,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +42,19 @@ pub(crate) struct Run {
     pub segments: Vec<SegmentMeta>,
     pub index: Blob,
     pub tallies: Blob,
+    /// What of it is not read any more. Segments, index and tallies hold it still.
+    pub dead: Dead,
 }
 
 impl Run {
+    /// Interactions that are stored, dead ones included.
     pub(crate) fn rows(&self) -> u64 {
         self.segments.iter().map(|segment| segment.rows).sum()
+    }
+
+    /// Interactions that are alive.
+    pub(crate) fn live_rows(&self) -> u64 {
+        self.rows().saturating_sub(self.dead.rows)
     }
 }
 
@@ -87,6 +96,7 @@ pub(crate) struct Manifest {
     pub commit: u64,
     pub next_chunk: u64,
     pub schema: Schema,
+    /// Those that are alive.
     pub interactions: u64,
     /// Rows in the history that this covers, customers' included.
     pub rows: u64,
@@ -177,7 +187,7 @@ impl Manifest {
             for meta in &run.segments {
                 segment(meta, &mut out);
             }
-            out.extend(run.index.pages.iter().chain(&run.tallies.pages));
+            out.extend(run.index.pages.iter().chain(&run.tallies.pages).chain(&run.dead.tallies.pages));
         }
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);

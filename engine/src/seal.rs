@@ -1,10 +1,12 @@
 //! Sealing: blocks into segments of the graph, and folding runs into new bases.
 //!
 //! A range takes eight seals before they are merged into one, and is folded into
-//! a new base once its runs pass an eighth of it or three merges have gathered.
-//! Where many ranges are due at once some wait ([`due`]).
+//! a new base once its runs pass an eighth of it, three merges have gathered, or much
+//! of it is dead. Where many ranges are due at once some wait ([`due`]). What is dead is
+//! marked in the runs that stay, and left out of what is written.
 
 mod due;
+mod marks;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -14,6 +16,7 @@ use due::{Load, Work, due};
 use crate::block::Block;
 use crate::chunks::{Blob, ChunkRef, ChunkWriter, Chunks};
 use crate::column::Column;
+use crate::dead::Unmarked;
 use crate::error::Result;
 use crate::index::IndexBuilder;
 use crate::limits::{RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
@@ -59,6 +62,15 @@ impl Amount {
 
 /// Gives the new interactions of some customers, or none.
 pub(crate) type NewRows<'a> = &'a (dyn Fn(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>> + Sync);
+
+/// What a seal reads.
+pub(crate) struct Sources<'a> {
+    pub chunks: &'a Chunks,
+    pub names: &'a Names,
+    /// What is dead in all the runs that there were, whether they say so or not.
+    pub unmarked: &'a Unmarked,
+    pub new: NewRows<'a>,
+}
 
 /// Segments of some customers, ascending, who of them has what, and how often it occurs.
 struct Made {
@@ -172,7 +184,7 @@ impl Load {
     }
 }
 
-/// What becomes of a range that gets new interactions.
+/// What becomes of a range that gets new interactions, or has many dead ones.
 struct Change {
     range: u32,
     /// Runs that are merged with what is new, oldest first; they end with it.
@@ -205,16 +217,12 @@ impl Change {
     }
 
     /// The segments of some customers.
-    fn make(
-        &self,
-        chunks: &Chunks,
-        names: &Names,
-        span: &RangeInclusive<CustomerOrdinal>,
-        new: NewRows<'_>,
-    ) -> Result<Made> {
+    fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<Made> {
+        let Sources { chunks, names, unmarked, new } = *sources;
         let mut parts = Vec::new();
         for run in &self.merged {
-            parts.extend(read_run(chunks, names, run, span.clone(), Wanted::All)?);
+            let dead = unmarked.customers();
+            parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
         }
         parts.extend(new(span.clone())?);
         make(self.range, &merged(names, parts)?)
@@ -222,17 +230,21 @@ impl Change {
 }
 
 /// Adds new interactions to ranges: as their base where they have none, folded into
-/// a new base where they are many, else as a run. Spans of customers are made side by side
+/// a new base where they are many, else as a run. Runs that stay are marked with what is dead in
+/// them; a few ranges of which much is dead are folded, too. Spans of customers are made side by side
 /// on `threads`, and written in order.
 pub(crate) fn install(
-    chunks: &Chunks,
-    names: &Names,
+    sources: &Sources<'_>,
     out: &mut ChunkWriter<'_>,
     ranges: &mut Vec<Range>,
     amounts: &BTreeMap<u32, Amount>,
-    new: NewRows<'_>,
     threads: usize,
 ) -> Result<()> {
+    let worn = marks::worn(sources.unmarked, ranges);
+    let mut amounts = amounts.clone();
+    for &number in &worn {
+        amounts.entry(number).or_default();
+    }
     if let Some((&last, _)) = amounts.last_key_value()
         && ranges.len() <= last as usize
     {
@@ -245,17 +257,20 @@ pub(crate) fn install(
     let new_rows = amounts.values().map(|amount| amount.rows).sum();
     let mut changes = Vec::with_capacity(amounts.len());
     for ((&number, &amount), work) in amounts.iter().zip(due(&loads, new_rows)) {
+        let work = if worn.contains(&number) { Work::Fold } else { work };
         if let Some(range) = ranges.get_mut(number as usize) {
             changes.push(Change::of(number, range, amount, work));
         }
     }
+    // What is merged is read without the dead, and needs no marks.
+    marks::mark(sources, out, ranges)?;
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
         changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
     let mut written: Option<(Run, IndexBuilder, Tallies)> = None;
     side_by_side(
         threads,
         &steps,
-        |(change, span)| change.make(chunks, names, span, new),
+        |(change, span)| change.make(sources, span),
         |(change, span), made| {
             let (mut run, mut index, mut tallies) = written.take().unwrap_or_else(|| {
                 let run = Run { level: change.level, ..Run::default() };
@@ -268,6 +283,10 @@ pub(crate) fn install(
             tallies.append(made.tallies);
             if change.spans.last() != Some(*span) {
                 written = Some((run, index, tallies));
+                return Ok(());
+            }
+            if run.segments.is_empty() {
+                // Everything was dead, and the range has been left without a base.
                 return Ok(());
             }
             run.index = out.blob(&index.finish()?)?;

@@ -2,6 +2,7 @@
 
 mod customers;
 mod indexed;
+mod units;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -12,14 +13,15 @@ use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 pub use indexed::TallyCell;
+pub use units::Unit;
 
 use crate::block::Block;
 use crate::column::Column;
+use crate::dead::Marks;
 use crate::error::{Error, Result};
 use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
-use crate::merge::select_places;
 use crate::model::{CustomerOrdinal, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
@@ -29,30 +31,18 @@ use crate::schema::{AttrId, Schema};
 use crate::segment::Chosen;
 use crate::span::{Wanted, read_range_of, stored_bytes};
 use crate::state::State;
-
-/// A span of customers that is read at once. Units are disjoint, ascending,
-/// and together hold every interaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// Lowest customer ordinal that may be in it.
-    pub first: CustomerOrdinal,
-    /// Highest customer ordinal that may be in it.
-    pub last: CustomerOrdinal,
-    /// Interactions in it; an upper bound where parts overlap.
-    pub interactions: u64,
-    /// Earliest time in it.
-    pub time_min: Millis,
-    /// Latest time in it.
-    pub time_max: Millis,
-}
+use crate::tail::{Tail, TailPiece};
+use units::{range_units, units};
 
 /// The store as one commit left it. Cheap to clone and to share between threads.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     names: Names,
     version: Arc<Version>,
-    tail: Vec<Arc<Block>>,
-    /// Of each block of the tail, where its interactions are.
+    /// Of whom all that is sealed is dead, whether the runs say so or not.
+    dead: Marks,
+    tail: Tail,
+    /// Of each piece of the tail, where its interactions are.
     tail_units: Vec<Arc<[Unit]>>,
     customers: Option<Arc<Block>>,
     cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
@@ -103,18 +93,19 @@ impl Snapshot {
     /// As [`Snapshot::of`], with what is known from the snapshot before: a commit adds little, and
     /// must not look at all that waits to be sealed.
     fn after(state: &State, before: Option<&Self>) -> Self {
-        let known = |block: &Arc<Block>| {
-            let blocks = before?.tail.iter().zip(&before?.tail_units);
-            blocks
+        let known = |piece: &TailPiece| {
+            let pieces = before?.tail.pieces().iter().zip(&before?.tail_units);
+            pieces
                 .into_iter()
-                .find(|(other, _)| Arc::ptr_eq(other, block))
+                .find(|(other, _)| Arc::ptr_eq(other.block(), piece.block()))
                 .map(|(_, units)| Arc::clone(units))
         };
-        let units_of = |block| known(block).unwrap_or_else(|| range_units(block));
-        let tail_units: Vec<Arc<[Unit]>> = state.tail.iter().map(units_of).collect();
+        let units_of = |piece| known(piece).unwrap_or_else(|| range_units(piece.block()));
+        let tail_units: Vec<Arc<[Unit]>> = state.tail.pieces().iter().map(units_of).collect();
         Self {
             names: state.names.clone(),
             version: Arc::clone(&state.version),
+            dead: state.unmarked.customers().clone(),
             tail: state.tail.clone(),
             customers: state.customers.clone(),
             cohorts: state.cohorts.clone(),
@@ -282,8 +273,9 @@ impl Snapshot {
         let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
         let touched = |segment: &SegmentMeta| !chosen.within(segment.first, segment.last).is_empty();
         let sealed: usize = range.all().filter(|run| run.segments.iter().any(touched)).count();
-        let tail: Vec<&Arc<Block>> =
-            self.tail.iter().filter(|block| !chosen.places(&block.customers).is_empty()).collect();
+        // Of those who are all dead, too: it is no more than a bound.
+        let touched = |piece: &&TailPiece| !chosen.places(&piece.block().customers).is_empty();
+        let tail: Vec<&TailPiece> = self.tail.pieces().iter().filter(touched).collect();
         let alone = sealed + tail.len() <= 1;
         let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
         // Merging goes by time.
@@ -325,14 +317,14 @@ impl Snapshot {
     fn parts(
         &self,
         range: &Range,
-        tail: &[&Arc<Block>],
+        tail: &[&TailPiece],
         chosen: &Chosen<'_>,
         wanted: Wanted<'_>,
     ) -> Result<(Vec<Block>, u64)> {
-        let read = read_range_of(&self.version.chunks, &self.names, range, chosen, wanted)?;
+        let read = read_range_of(&self.version.chunks, &self.names, range, &self.dead, chosen, wanted)?;
         let bytes = read.iter().map(|read| read.bytes).sum();
         let mut parts: Vec<Block> = read.into_iter().map(|read| read.block).collect();
-        parts.extend(tail.iter().map(|block| cut(block, chosen, wanted)));
+        parts.extend(tail.iter().map(|piece| piece.cut(chosen, wanted)));
         parts.retain(|part| !part.customers.is_empty());
         Ok((parts, bytes))
     }
@@ -397,83 +389,4 @@ fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {
         out.insert(place, AttrId::SEQUENCE);
     }
     out
-}
-
-/// The chosen customers of a block, with the wanted columns.
-fn cut(block: &Block, chosen: &Chosen<'_>, wanted: Wanted<'_>) -> Block {
-    let columns = block.columns.iter().filter(|(attr, _)| wanted.takes(*attr));
-    select_places(block, &chosen.places(&block.customers), columns)
-}
-
-/// One unit for each range that a block has interactions of.
-fn range_units(block: &Arc<Block>) -> Arc<[Unit]> {
-    let mut units = Vec::new();
-    let mut start = 0;
-    while let Some(&customer) = block.customers.get(start) {
-        let number = customer / RANGE_CUSTOMERS;
-        let end = block.customers.partition_point(|customer| customer / RANGE_CUSTOMERS <= number);
-        let rows = block.journey(start).start..block.journey(end.saturating_sub(1)).end;
-        let times = block.times.get(rows.clone()).unwrap_or_default();
-        units.push(range_unit(
-            number,
-            rows.len() as u64,
-            times.iter().copied().min().unwrap_or_default(),
-            times.iter().copied().max().unwrap_or_default(),
-        ));
-        start = end;
-    }
-    units.into()
-}
-
-/// A range in one piece where something overlays its base, else its base segments.
-fn units(ranges: &[Range], tail: &[Arc<[Unit]>]) -> Arc<[Unit]> {
-    let mut in_tail: BTreeMap<u32, Unit> = BTreeMap::new();
-    for unit in tail.iter().flat_map(|units| units.iter()) {
-        let sum = in_tail.entry(unit.first / RANGE_CUSTOMERS).or_insert(Unit { interactions: 0, ..*unit });
-        add_unit(sum, unit);
-    }
-    let mut out = Vec::new();
-    let numbers = ranges.len().max(in_tail.keys().last().map_or(0, |&last| last as usize + 1));
-    for number in 0..numbers as u32 {
-        let sealed = ranges.get(number as usize);
-        let overlay = in_tail.get(&number);
-        let segments = |range: &Range| -> Vec<Unit> {
-            (range.all().flat_map(|run| &run.segments))
-                .map(|segment| Unit {
-                    first: segment.first,
-                    last: segment.last,
-                    interactions: segment.rows,
-                    time_min: segment.time_min,
-                    time_max: segment.time_max,
-                })
-                .collect()
-        };
-        match (sealed.map(segments).filter(|units| !units.is_empty()), overlay) {
-            (Some(units), None) if sealed.is_some_and(|range| range.runs.is_empty()) => out.extend(units),
-            (units, overlay) => {
-                let parts = units.into_iter().flatten().chain(overlay.copied());
-                let merged = parts.reduce(|mut sum, part| {
-                    add_unit(&mut sum, &part);
-                    sum
-                });
-                out.extend(
-                    merged
-                        .map(|unit| Unit { first: number * RANGE_CUSTOMERS, ..unit })
-                        .map(|unit| Unit { last: number * RANGE_CUSTOMERS + (RANGE_CUSTOMERS - 1), ..unit }),
-                );
-            }
-        }
-    }
-    out.into()
-}
-
-fn range_unit(number: u32, interactions: u64, time_min: Millis, time_max: Millis) -> Unit {
-    let first = number * RANGE_CUSTOMERS;
-    Unit { first, last: first + (RANGE_CUSTOMERS - 1), interactions, time_min, time_max }
-}
-
-fn add_unit(sum: &mut Unit, part: &Unit) {
-    sum.interactions += part.interactions;
-    sum.time_min = sum.time_min.min(part.time_min);
-    sum.time_max = sum.time_max.max(part.time_max);
 }

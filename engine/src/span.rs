@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use crate::block::Block;
 use crate::chunks::{BytesPart, Chunks};
 use crate::columns::Bytes;
+use crate::dead::Marks;
 use crate::error::Result;
 use crate::limits::PAGE_BYTES;
 use crate::manifest::{Range, Run, SegmentMeta};
-use crate::merge::{concat, select_places};
+use crate::merge::{concat, select_places, without_customers};
 use crate::model::CustomerOrdinal;
 use crate::names::Names;
 use crate::schema::AttrId;
@@ -136,8 +137,37 @@ pub(crate) fn stored_bytes(
     Ok(bytes)
 }
 
-/// The chosen customers of a run.
-fn read_chosen(
+/// The chosen customers of a run, without those who are dead in it, and without those of `dead`.
+pub(crate) fn read_chosen(
+    chunks: &Chunks,
+    names: &Names,
+    run: &Run,
+    dead: &Marks,
+    chosen: &Chosen<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Option<ReadBlock>> {
+    let dead = [&run.dead.customers, dead].map(Marks::get);
+    let living: Vec<CustomerOrdinal>;
+    let living = match chosen {
+        // Of the dead not a byte is read where they are chosen one by one.
+        Chosen::These(these) if dead.iter().any(Option::is_some) => {
+            let is_dead = |customer| dead.iter().flatten().any(|dead| dead.contains(customer));
+            living = these.iter().copied().filter(|&customer| !is_dead(customer)).collect();
+            &Chosen::These(&living)
+        }
+        _ => chosen,
+    };
+    let mut read = read_all_of(chunks, names, run, living, wanted)?;
+    if let (Some(read), Chosen::Span(_)) = (&mut read, chosen) {
+        for dead in dead.into_iter().flatten() {
+            read.block = without_customers(std::mem::take(&mut read.block), dead);
+        }
+    }
+    Ok(read.filter(|read| !read.block.customers.is_empty()))
+}
+
+/// As [`read_chosen`], with the dead.
+fn read_all_of(
     chunks: &Chunks,
     names: &Names,
     run: &Run,
@@ -171,31 +201,34 @@ fn read_chosen(
         1 => parts.pop().unwrap_or_default(),
         _ => concat(parts)?,
     };
-    Ok(Some(ReadBlock { block, bytes }).filter(|read| !read.block.customers.is_empty()))
+    Ok(Some(ReadBlock { block, bytes }))
 }
 
-/// The segments of a run that touch `span`, put together and cut to it.
+/// The segments of a run that touch `span`, put together and cut to it, without the dead.
 pub(crate) fn read_run(
     chunks: &Chunks,
     names: &Names,
     run: &Run,
+    dead: &Marks,
     span: RangeInclusive<CustomerOrdinal>,
     wanted: Wanted<'_>,
 ) -> Result<Option<Block>> {
-    Ok(read_chosen(chunks, names, run, &Chosen::Span(span), wanted)?.map(|read| read.block))
+    Ok(read_chosen(chunks, names, run, dead, &Chosen::Span(span), wanted)?.map(|read| read.block))
 }
 
-/// What a range holds of chosen customers, oldest first; blocks may share customers.
+/// What a range holds of chosen customers, oldest first; blocks may share customers. `dead` is dead
+/// in every run.
 pub(crate) fn read_range_of(
     chunks: &Chunks,
     names: &Names,
     range: &Range,
+    dead: &Marks,
     chosen: &Chosen<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Vec<ReadBlock>> {
     let mut parts = Vec::new();
     for run in range.all() {
-        parts.extend(read_chosen(chunks, names, run, chosen, wanted)?);
+        parts.extend(read_chosen(chunks, names, run, dead, chosen, wanted)?);
     }
     Ok(parts)
 }

@@ -1,6 +1,10 @@
 //! The graph as the writer holds it: what is sealed, what is in memory since,
 //! and the names and keys that new rows are checked against.
 
+#[cfg(test)]
+mod rewrite;
+mod tables;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -9,26 +13,26 @@ use roaring::RoaringBitmap;
 use crate::Schema;
 use crate::block::Block;
 use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
+use crate::dead::Unmarked;
 use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::history::Position;
 use crate::identities::Identities;
 use crate::limits::RANGE_CUSTOMERS;
-use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, StringPage, Version};
+use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, Version};
 use crate::merge::{Rows, select_customers};
 use crate::names::{Names, Symbols};
 use crate::order::{merge_blocks, sort};
 use crate::recorded::Log;
 use crate::records::{self, CohortRecord, FrameRows};
 use crate::schema::Role;
-use crate::seal::{Amount, NewRows, install, write_segment};
+use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
-use crate::string_pages::page_strings;
-use crate::strings::{StringTable, Strings};
+use crate::tail::Tail;
+pub(crate) use tables::{bitmap, bitmap_bytes};
+use tables::{load_table, save_table};
 
-/// Strings in a page of a table; the last page is written again until it is full.
-const PAGE_STRINGS: usize = 1 << 14;
 /// Keeps customers' rows apart from interactions in the index of what was seen.
 pub(crate) const DOMAIN_INTERACTIONS: u8 = 0;
 pub(crate) const DOMAIN_CUSTOMERS: u8 = 1;
@@ -117,8 +121,10 @@ impl Seen {
 pub(crate) struct State {
     pub names: Names,
     pub version: Arc<Version>,
-    /// Unsealed interactions: sorted blocks, larger ones first.
-    pub tail: Vec<Arc<Block>>,
+    /// Unsealed interactions.
+    pub tail: Tail,
+    /// Of whom all that is sealed is dead, until the next seal marks the runs.
+    pub unmarked: Unmarked,
     /// Rows of customers' attributes, sorted; an interaction's columns by another subject.
     pub customers: Option<Arc<Block>>,
     pub cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
@@ -202,7 +208,8 @@ impl State {
             version: Version::new(manifest, chunks),
             saved: Saved { customers: customers.clone(), cohorts: cohorts.clone() },
             names,
-            tail: Vec::new(),
+            tail: Tail::default(),
+            unmarked: Unmarked::default(),
             customers,
             cohorts,
             present: Arc::new(present),
@@ -214,16 +221,21 @@ impl State {
     }
 
     pub(crate) fn tail_rows(&self) -> usize {
-        self.tail.iter().map(|block| block.rows()).sum()
+        self.tail.rows()
     }
 
     /// Bytes of text among the unsealed interactions.
     pub(crate) fn tail_text_bytes(&self) -> usize {
-        self.tail.iter().map(|block| block.text_bytes()).sum()
+        self.tail.text_bytes()
+    }
+
+    /// Whether there is nothing in memory that a seal would write, as far as interactions go.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.tail.is_empty() && self.unmarked.customers().is_empty()
     }
 
     pub(crate) fn interactions(&self) -> u64 {
-        self.version.manifest.interactions + self.tail_rows() as u64
+        (self.version.manifest.interactions + self.tail_rows() as u64).saturating_sub(self.unmarked.rows())
     }
 
     /// The keys a frame's rows are remembered under; `None` for a row that is
@@ -350,7 +362,7 @@ impl State {
                     .collect();
                 Arc::new(block)
             };
-            self.tail = self.tail.iter().map(conform).collect();
+            self.tail.change(conform);
             self.customers = self.customers.as_ref().map(conform);
         }
     }
@@ -368,15 +380,8 @@ impl State {
             return Ok(());
         }
         self.note_present(&rows.customers);
-        let mut block = Arc::new(sort(&self.names, rows)?);
-        // As in a binary counter: a block is merged with the one before it until
-        // that is twice as large, so a row is merged a logarithmic number of times.
-        while let Some(last) = self.tail.pop_if(|last| last.rows() < block.rows() * 2) {
-            let parts = [Block::clone(&last), Block::clone(&block)];
-            block = Arc::new(merge_blocks(&self.names, &parts, None)?);
-        }
-        self.tail.push(block);
-        Ok(())
+        let block = sort(&self.names, rows)?;
+        self.tail.add(&self.names, block)
     }
 
     pub(crate) fn note_present(&mut self, customers: &[u32]) {
@@ -408,11 +413,7 @@ impl State {
 
     /// Writes what is in memory into the graph.
     pub(crate) fn seal(&mut self) -> Result<()> {
-        let parts: Vec<Block> = self.tail.iter().map(|block| Block::clone(block)).collect();
-        let block = match parts.len() {
-            0 | 1 => parts.into_iter().next().unwrap_or_default(),
-            _ => merge_blocks(&self.names, &parts, None)?,
-        };
+        let block = self.tail.merged(&self.names)?;
         let mut rows_of: BTreeMap<u32, Amount> = BTreeMap::new();
         for (place, customer) in block.customers.iter().enumerate() {
             rows_of.entry(customer / RANGE_CUSTOMERS).or_default().rows += block.journey(place).len() as u64;
@@ -431,9 +432,10 @@ impl State {
         let mut out = ChunkWriter::new(&chunks, self.next_chunk);
         let old = Arc::clone(&self.version);
         let mut manifest = old.manifest.clone();
-        let ranges = &mut manifest.ranges;
-        install(&chunks, &self.names, &mut out, ranges, rows_of, new, self.threads)?;
-        manifest.interactions = manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::rows).sum();
+        let sources = Sources { chunks: &chunks, names: &self.names, unmarked: &self.unmarked, new };
+        install(&sources, &mut out, &mut manifest.ranges, rows_of, self.threads)?;
+        manifest.interactions =
+            manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::live_rows).sum();
         manifest.schema = Schema::clone(&self.names.schema);
         for (attr, symbols) in &self.names.symbols {
             let pages = match manifest.symbols.iter_mut().find(|(id, _)| id == attr) {
@@ -506,7 +508,8 @@ impl State {
         self.doomed.retain(|id| !gone.contains(id));
 
         self.next_chunk = manifest.next_chunk;
-        self.tail.clear();
+        self.tail = Tail::default();
+        self.unmarked = Unmarked::default();
         self.recorded = Log::load(&manifest.recorded);
         self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
         self.version = Version::new(manifest, chunks);
@@ -520,53 +523,6 @@ impl State {
         // They stay listed until they are removed: a crash between would leave them for ever.
         self.version.chunks.bury(self.doomed.iter().copied());
     }
-}
-
-fn load_table(chunks: &Chunks, pages: &[StringPage]) -> Result<StringTable> {
-    let mut strings = Strings::default();
-    for page in pages {
-        page_strings(chunks, page)?.iter().for_each(|text| strings.push(text));
-    }
-    Ok(StringTable::from_strings(strings))
-}
-
-/// Adds pages for the strings that have none yet.
-fn save_table(out: &mut ChunkWriter<'_>, strings: &Strings, pages: &mut Vec<StringPage>) -> Result<()> {
-    let mut saved: usize = pages.iter().map(|page| page.strings as usize).sum();
-    if saved == strings.len() {
-        return Ok(());
-    }
-    if let Some(last) = pages.pop_if(|last| (last.strings as usize) < PAGE_STRINGS) {
-        saved -= last.strings as usize;
-    }
-    while saved < strings.len() {
-        let mut page = Strings::default();
-        for place in saved..strings.len().min(saved + PAGE_STRINGS) {
-            page.push(strings.get(place));
-        }
-        let count = page.len();
-        let column = crate::Column::Str { codes: (1..=count as u32).collect(), dictionary: page };
-        let mut bytes = Vec::new();
-        crate::columns::encode(&column, &mut bytes)?;
-        pages.push(StringPage { strings: count as u32, blob: out.blob(&bytes)? });
-        saved += count;
-    }
-    Ok(())
-}
-
-/// A bitmap from its portable form.
-pub(crate) fn bitmap(bytes: &[u8], what: &str) -> Result<RoaringBitmap> {
-    RoaringBitmap::deserialize_from(bytes)
-        .map_err(|error| Error::damaged(what, 0, format!("a bitmap does not decode: {error}")))
-}
-
-/// A bitmap in its portable form.
-pub(crate) fn bitmap_bytes(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-    bitmap
-        .serialize_into(&mut bytes)
-        .map_err(|error| Error::invalid(format!("cannot encode a bitmap: {error}")))?;
-    Ok(bytes)
 }
 
 /// A record's cohort.

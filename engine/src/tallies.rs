@@ -83,31 +83,50 @@ impl Tallies {
 
     /// The pairs as bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        let mut out = Vec::new();
-        for ((first, second), tally) in self.pairs.iter().flatten() {
-            let mut cells = Vec::new();
-            let values: [Vec<i64>; 3] = [
-                tally.keys().map(|cell| i64::from(cell.0)).collect(),
-                tally.keys().map(|cell| i64::from(cell.1)).collect(),
-                tally.values().map(|&count| count as i64).collect(),
-            ];
-            for values in values {
-                let mut column = Vec::new();
-                columns::encode(&Column::Int { values, valid: None }, &mut column)?;
-                cells.extend((column.len() as u32).to_le_bytes());
-                cells.extend(column);
-            }
-            out.extend(first.0.to_le_bytes());
-            out.extend(second.0.to_le_bytes());
-            out.extend((tally.len() as u32).to_le_bytes());
-            out.extend((cells.len() as u32).to_le_bytes());
-            out.extend(cells);
-        }
-        Ok(out)
+        self.pairs.as_ref().map_or_else(|| Ok(Vec::new()), encode)
     }
 }
 
-/// The pairs of [`Tallies::encode`] and their bytes.
+/// Pairs as bytes.
+pub(crate) fn encode(pairs: &BTreeMap<Pair, Tally>) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for ((first, second), tally) in pairs {
+        let mut cells = Vec::new();
+        let values: [Vec<i64>; 3] = [
+            tally.keys().map(|cell| i64::from(cell.0)).collect(),
+            tally.keys().map(|cell| i64::from(cell.1)).collect(),
+            tally.values().map(|&count| count as i64).collect(),
+        ];
+        for values in values {
+            let mut column = Vec::new();
+            columns::encode(&Column::Int { values, valid: None }, &mut column)?;
+            cells.extend((column.len() as u32).to_le_bytes());
+            cells.extend(column);
+        }
+        out.extend(first.0.to_le_bytes());
+        out.extend(second.0.to_le_bytes());
+        out.extend((tally.len() as u32).to_le_bytes());
+        out.extend((cells.len() as u32).to_le_bytes());
+        out.extend(cells);
+    }
+    Ok(out)
+}
+
+/// Takes counts away; `false` where there are not so many.
+pub(crate) fn subtract(tally: &mut Tally, less: &Tally) -> bool {
+    for (cell, &count) in less {
+        match tally.get_mut(cell) {
+            Some(all) if *all > count => *all -= count,
+            Some(all) if *all == count => {
+                tally.remove(cell);
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The pairs of [`encode`] and their bytes.
 fn pairs<'a>(bytes: &'a [u8], what: &'a str) -> Result<Vec<(Pair, usize, &'a [u8])>> {
     let mut reader = Reader::new(bytes, what);
     let mut out = Vec::new();
@@ -122,7 +141,7 @@ fn pairs<'a>(bytes: &'a [u8], what: &'a str) -> Result<Vec<(Pair, usize, &'a [u8
     Ok(out)
 }
 
-/// One pair of what [`Tallies::encode`] wrote; `None` where it was not counted.
+/// One pair of what [`encode`] wrote; `None` where it was not counted.
 ///
 /// # Errors
 /// [`Error::Damaged`] where the bytes are not that.
@@ -168,7 +187,7 @@ pub(crate) fn count(block: &Block, (first, second): Pair, tally: &mut Tally) {
     }
 }
 
-/// Every pair that was counted in what [`Tallies::encode`] wrote.
+/// Every pair that was counted in what [`encode`] wrote.
 ///
 /// # Errors
 /// As [`find`].

@@ -188,7 +188,7 @@ fn a_store_of_an_earlier_format_is_made_anew() {
     setting.set(START + DAY);
     db.append((20..30).map(interaction)).expect("appends");
     db.close().expect("closes");
-    for (graph, format) in [("graph-1", 1), ("graph-2", 2)] {
+    for (graph, format) in [("graph-1", 1), ("graph-2", 4)] {
         {
             let store = setting.disk.open_graph(graph).expect("opens");
             let mut manifest = store.get(crate::manifest::KEY).expect("reads").expect("is there");

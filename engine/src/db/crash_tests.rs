@@ -103,6 +103,8 @@ enum Write {
     Customers,
     Cohort,
     Rebuild,
+    /// A journey is written anew, as it is: the seal that follows leaves a mark.
+    Rewrite,
     CloseAndReopen,
     Reopen,
 }
@@ -117,7 +119,8 @@ fn script() -> Vec<Write> {
     }
     script.extend([Append(2), Cohort, Customers, Import(9, false), Abandon, Append(1), Cohort]);
     // Widens, sorts outside memory and folds.
-    script.extend([Import(110, true), Append(2), Rebuild, Append(1), CloseAndReopen, Append(4)]);
+    script.extend([Import(110, true), Append(2), Rebuild, Append(1), Rewrite, CloseAndReopen]);
+    script.push(Append(4));
     // Past the tail: a seal within an append.
     script.extend([Append(100), Customers, Append(1), Reopen, Append(1)]);
     script
@@ -184,6 +187,14 @@ fn customers(db: &Db, batch: &str) -> Result<()> {
     import.commit().map(drop)
 }
 
+/// Writes a customer's journey anew, as it is.
+pub(super) fn rewrite(db: &Db, customer: u32) -> Result<()> {
+    let mut writer = db.writer.lock();
+    writer.state.rewrite(&[customer].into_iter().collect())?;
+    db.shown.show(&writer.state);
+    Ok(())
+}
+
 /// What a run of the script was told.
 #[derive(Default)]
 pub(super) struct Told {
@@ -225,6 +236,7 @@ pub(super) fn run(disk: &SimDisk) -> (Told, Option<Db>) {
             }
             Write::Seal => db.seal(),
             Write::Rebuild => db.rebuild(),
+            Write::Rewrite => rewrite(&db, 0),
             Write::CloseAndReopen | Write::Reopen => {
                 let closed = match write {
                     Write::CloseAndReopen => db.close(),

@@ -2,6 +2,8 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use roaring::RoaringBitmap;
+
 use super::check;
 use super::gather::chain_columns;
 use crate::block::Block;
@@ -35,7 +37,7 @@ pub fn select_places<'a>(
     for range in places.iter().filter(|range| !range.is_empty()) {
         let Some(offsets) = block.offsets.get(range.start..=range.end) else { continue };
         let (Some(&start), Some(&stop)) = (offsets.first(), offsets.last()) else { continue };
-        let base = selected.times.len() as u32;
+        let base = selected.offsets.last().copied().unwrap_or_default();
         selected.offsets.extend(offsets.iter().skip(1).map(|&offset| offset - start + base));
         selected.customers.extend_from_slice(block.customers.get(range.clone()).unwrap_or_default());
         let own = start as usize..stop as usize;
@@ -44,6 +46,39 @@ pub fn select_places<'a>(
     }
     selected.columns = columns.into_iter().map(|(attr, column)| (*attr, slice(column, &rows))).collect();
     selected
+}
+
+/// The block without some customers; itself where it has none of them. Dictionaries keep only the
+/// entries that still occur, in their order.
+pub fn without_customers(block: Block, dead: &RoaringBitmap) -> Block {
+    let (Some(&first), Some(&last)) = (block.customers.first(), block.customers.last()) else { return block };
+    if dead.range_cardinality(first..=last) == 0 {
+        return block;
+    }
+    let all = 0..block.customers.len();
+    let living = live_places(&block.customers, std::slice::from_ref(&all), dead);
+    if living.first() == Some(&all) { block } else { select_places(&block, &living, &block.columns) }
+}
+
+/// What is left of `places` among ascending `customers` without those who are dead; ascending too.
+pub fn live_places(
+    customers: &[CustomerOrdinal],
+    places: &[Range<usize>],
+    dead: &RoaringBitmap,
+) -> Vec<Range<usize>> {
+    let mut living: Vec<Range<usize>> = Vec::with_capacity(places.len());
+    for range in places {
+        // Those before it are in a range of their own.
+        let mut start = range.start;
+        for (place, &customer) in range.clone().zip(customers.get(range.clone()).unwrap_or_default()) {
+            if dead.contains(customer) {
+                living.extend((start < place).then_some(start..place));
+                start = place + 1;
+            }
+        }
+        living.extend((start < range.end).then_some(start..range.end));
+    }
+    living
 }
 
 /// The rows of a column in `ranges`, with the entries that still occur.

@@ -1,6 +1,7 @@
 //! Blocks against the same rows, one by one, in a plain sort.
 
 use proptest::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::*;
 use crate::strings::StringTable;
@@ -214,6 +215,38 @@ proptest! {
         prop_assert!(rows.is_empty() || expand(&back).1 == form);
         if !low.customers.is_empty() && !high.customers.is_empty() {
             prop_assert!(concat(vec![high, low]).is_err());
+        }
+    }
+
+    #[test]
+    fn customers_left_out_are_rows_left_out(
+        rows in proptest::collection::vec(row(), 0..80),
+        form in form(),
+        dead in proptest::collection::vec(prop_oneof![0..6_u32, 0..1_000_u32, Just(u32::MAX)], 0..40),
+        timed in any::<bool>(),
+    ) {
+        let block = sorted(&rows, form);
+        let dead: RoaringBitmap = dead.into_iter().collect();
+        let living: Vec<Row> = rows.into_iter().filter(|row| !dead.contains(row.customer)).collect();
+        let expected = expand(&sorted(&living, form)).0;
+        let found = match timed {
+            true => without_customers(block, &dead),
+            // Places do not hang on times that were not asked for.
+            false => {
+                let found = without_customers(Block { times: Vec::new(), ..block.clone() }, &dead);
+                let times = block.customers.iter().enumerate().filter(|(_, customer)| !dead.contains(**customer));
+                let times = times.flat_map(|(place, _)| &block.times[block.journey(place)]).copied().collect();
+                prop_assert!(found.times.is_empty());
+                Block { times, ..found }
+            }
+        };
+        if !expected.is_empty() {
+            prop_assert_eq!(expand(&found).0, expected);
+        } else {
+            prop_assert_eq!(found.rows(), 0);
+        }
+        if let Some(Column::Symbol { codes, dictionary }) = found.column(CHANNEL) {
+            prop_assert!((1..=dictionary.len() as u32).all(|code| codes.contains(&code)));
         }
     }
 

@@ -3,13 +3,14 @@
 use roaring::RoaringBitmap;
 
 use super::Snapshot;
-use crate::block::Block;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::index::{IndexReader, Levels, month_of};
 use crate::manifest::{Range, Run};
 use crate::model::Millis;
 use crate::schema::{AttrId, AttrType, Subject};
+use crate::span::Wanted;
+use crate::tail::TailPiece;
 use crate::tallies::{self, Tally};
 
 /// How many interactions have two symbols.
@@ -42,16 +43,21 @@ impl Snapshot {
                     // Where nothing overlays the base its own bitmap decides.
                     Some(wanted) if runs.len() == 1 && self.tail.is_empty() => {
                         *wanted = index.at_least_level(attr, symbol, level)?;
+                        self.remove_dead(run, wanted);
                     }
-                    _ => of_range.add(&index.at_least(attr, symbol)?),
+                    _ => {
+                        let mut of_run = index.at_least(attr, symbol)?;
+                        of_run.0.iter_mut().for_each(|level| self.remove_dead(run, level));
+                        of_range.add(&of_run);
+                    }
                 }
             }
             for (sum, part) in levels.0.iter_mut().zip(of_range.0) {
                 *sum |= part;
             }
         }
-        for block in &self.tail {
-            levels.add(&tail_levels(block, attr, symbol));
+        for piece in self.tail.pieces() {
+            levels.add(&tail_levels(piece, attr, symbol));
         }
         Ok(levels.0.into_iter().nth(level).unwrap_or_default())
     }
@@ -73,14 +79,20 @@ impl Snapshot {
             }
             let read = |part| self.version.chunks.blob_range(&run.index, part);
             let index = IndexReader::open_parts(run.index.len(), &read)?;
+            let mut of_run = RoaringBitmap::new();
             for month in index.months() {
                 if (first..=last).contains(&month) {
-                    out |= index.month(month)?;
+                    of_run |= index.month(month)?;
                 }
             }
+            self.remove_dead(run, &mut of_run);
+            out |= of_run;
         }
-        for block in &self.tail {
-            for (place, &customer) in block.customers.iter().enumerate() {
+        for piece in self.tail.pieces() {
+            let block = piece.block();
+            let living =
+                block.customers.iter().enumerate().filter(|(_, customer)| !piece.is_dead(**customer));
+            for (place, &customer) in living {
                 let times = block.times.get(block.journey(place)).unwrap_or_default();
                 if times.iter().any(|&time| (first..=last).contains(&month_of(time))) {
                     out.insert(customer);
@@ -93,7 +105,8 @@ impl Snapshot {
     /// How many interactions have each two symbols of two symbol attributes,
     /// which may be the same one; `None` stands for an interaction without.
     /// Nothing where that is not known without reading them: of attributes
-    /// with many values, and where the snapshot hides what was recorded later.
+    /// with many values, where the snapshot hides what was recorded later, and where sealed
+    /// interactions have died since the last seal.
     ///
     /// # Errors
     /// [`Error::Damaged`] as [`Snapshot::read`].
@@ -103,7 +116,8 @@ impl Snapshot {
             attribute
                 .is_some_and(|known| known.ty == AttrType::Symbol && known.subject == Subject::Interaction)
         };
-        if self.hides_later() || !is_symbol(a) || !is_symbol(b) {
+        // What the runs do not mark is not counted either; the next seal does both.
+        if self.hides_later() || !self.dead.is_empty() || !is_symbol(a) || !is_symbol(b) {
             return Ok(None);
         }
         let pair = (a.min(b), a.max(b));
@@ -113,26 +127,47 @@ impl Snapshot {
                 continue;
             }
             let chunks = &self.version.chunks;
-            let Some(tally) = tallies::find(&chunks.blob(&run.tallies)?, pair, chunks.folder())? else {
+            let Some(mut tally) = tallies::find(&chunks.blob(&run.tallies)?, pair, chunks.folder())? else {
                 return Ok(None);
             };
+            if run.dead.rows > 0 {
+                let dead = tallies::find(&chunks.blob(&run.dead.tallies)?, pair, chunks.folder())?;
+                let Some(dead) = dead else { return Ok(None) };
+                if !tallies::subtract(&mut tally, &dead) {
+                    let what = "more interactions are dead than were counted";
+                    return Err(Error::damaged(format!("{}/tallies", chunks.folder()), 0, what));
+                }
+            }
             tally.into_iter().for_each(|(cell, count)| *sum.entry(cell).or_default() += count);
         }
-        self.tail.iter().for_each(|block| tallies::count(block, pair, &mut sum));
+        let attrs = [pair.0, pair.1];
+        // Ascending, each once.
+        let attrs = attrs.get(usize::from(pair.0 == pair.1)..).unwrap_or_default();
+        for piece in self.tail.pieces() {
+            tallies::count(&piece.living(Wanted::These(attrs)), pair, &mut sum);
+        }
         let cells = sum.into_iter().map(|((first, second), interactions)| {
             let symbols = if a <= b { [first, second] } else { [second, first] };
             TallyCell { symbols: symbols.map(|number| number.checked_sub(1)), interactions }
         });
         Ok(Some(cells.collect()))
     }
+
+    /// Takes those out of a set whose interactions in a run are dead.
+    fn remove_dead(&self, run: &Run, customers: &mut RoaringBitmap) {
+        run.dead.customers.remove_from(customers);
+        self.dead.remove_from(customers);
+    }
 }
 
-fn tail_levels(block: &Block, attr: AttrId, symbol: u32) -> Levels {
+fn tail_levels(piece: &TailPiece, attr: AttrId, symbol: u32) -> Levels {
     let mut levels = Levels::default();
+    let block = piece.block();
     let Some(Column::Symbol { codes, dictionary }) = block.column(attr) else { return levels };
     let Some(code) = dictionary.iter().position(|&entry| entry == symbol) else { return levels };
     let code = code as u32 + 1;
-    for (place, &customer) in block.customers.iter().enumerate() {
+    let living = block.customers.iter().enumerate().filter(|(_, customer)| !piece.is_dead(**customer));
+    for (place, &customer) in living {
         let codes = codes.get(block.journey(place)).unwrap_or_default();
         let count = codes.iter().filter(|&&other| other == code).count();
         for (_, level) in levels.0.iter_mut().enumerate().take_while(|(at, _)| *at < count) {

@@ -1,0 +1,54 @@
+//! Journeys taken out of where they lie.
+
+use roaring::RoaringBitmap;
+
+use super::State;
+use crate::block::Block;
+use crate::error::Result;
+use crate::limits::RANGE_CUSTOMERS;
+use crate::manifest::Range;
+use crate::order::merge_blocks;
+use crate::segment::Chosen;
+use crate::span::{Wanted, read_range_of};
+
+impl State {
+    /// Writes the journeys of some customers anew, as they are. Nobody sees a difference.
+    pub(crate) fn rewrite(&mut self, customers: &RoaringBitmap) -> Result<()> {
+        for block in self.take_out(customers)? {
+            self.tail.add(&self.names, block)?;
+        }
+        Ok(())
+    }
+
+    /// Takes journeys out: what lies of them in runs and in memory is dead from now on. Answers them
+    /// with all columns, a block a range. The customers are listed as ones with interactions still.
+    pub(crate) fn take_out(&mut self, customers: &RoaringBitmap) -> Result<Vec<Block>> {
+        let mut blocks = Vec::new();
+        let mut taken = Vec::new();
+        let nothing = Range::default();
+        let mut from = customers.min();
+        while let Some(customer) = from {
+            let number = customer / RANGE_CUSTOMERS;
+            let last = number * RANGE_CUSTOMERS + (RANGE_CUSTOMERS - 1);
+            let these: Vec<u32> = customers.range(customer..=last).collect();
+            let chosen = Chosen::These(&these);
+            let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
+            let dead = self.unmarked.customers();
+            let read = read_range_of(self.chunks(), &self.names, range, dead, &chosen, Wanted::All)?;
+            let mut parts: Vec<Block> = read.into_iter().map(|read| read.block).collect();
+            let sealed: RoaringBitmap = parts.iter().flat_map(|part| &part.customers).copied().collect();
+            let rows = parts.iter().map(|part| part.rows() as u64).sum();
+            parts.extend(self.tail.pieces().iter().map(|piece| piece.cut(&chosen, Wanted::All)));
+            parts.retain(|part| part.rows() > 0);
+            blocks.extend((!parts.is_empty()).then(|| merge_blocks(&self.names, &parts, None)).transpose()?);
+            taken.push((number, these, sealed, rows));
+            from = customers.range(last..).find(|&customer| customer > last);
+        }
+        // Only now, when nothing can fail any more.
+        for (number, these, sealed, rows) in taken {
+            self.tail.kill(&these);
+            self.unmarked.add(number, sealed, rows);
+        }
+        Ok(blocks)
+    }
+}
