@@ -15,7 +15,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use throughline::engine::{AttrId, AttrType, Attribute, Block, Column, Identity, Snapshot};
+use throughline::engine::{AttrId, AttrType, Attribute, Block, Column, Identity, IdentityOrdinal, Snapshot};
 
 use super::layout::{Layout, type_of};
 use crate::failure::{Failure, Outcome};
@@ -120,7 +120,7 @@ impl Rows<'_> {
             let (_, text, sound) = match &mut name {
                 Some(known) if known.0 == identity => known,
                 known => {
-                    let text = self.snapshot.customer_name(identity)?;
+                    let text = self.snapshot.identity_name(IdentityOrdinal(identity))?;
                     let sound = Identity::parse(&text).is_ok_and(|read| read.as_str() == text);
                     known.insert((identity, text, sound))
                 }
