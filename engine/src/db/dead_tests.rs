@@ -500,6 +500,9 @@ fn damaged_counts_of_the_dead_are_named_and_repaired() {
     let mut store = store_with_marks();
     let expected = tallied(&store.db().snapshot());
     let blob = store.manifest().ranges[0].base.dead.tallies.clone();
+    // A chunk that the manifest does not list would be swept away.
+    let listed = store.manifest().chunks();
+    assert!(blob.pages.iter().all(|page| listed.contains(page)));
     assert!(!blob.pages.is_empty());
     for chunk in &blob.pages {
         assert!(store.disk.graph_corrupt(&chunk.id.to_be_bytes(), 5, 1));
