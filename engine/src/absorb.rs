@@ -17,6 +17,7 @@ use crate::history::{FrameHeader, History, Position};
 use crate::merge::Rows;
 use crate::model::Millis;
 use crate::options::Options;
+use crate::records::links::{FrameLinks, GuardsRecord};
 use crate::records::{self, FrameRows};
 use crate::schema::Subject;
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
@@ -58,7 +59,7 @@ pub(crate) fn absorb(
             state.commit = frame.header.commit;
             state.end = frame.end;
         }
-        return Ok(());
+        return state.settle();
     }
     if !state.tail.is_empty() {
         state.seal()?;
@@ -102,6 +103,8 @@ pub(crate) fn take_frame(
         records::SCHEMA => state.set_schema(records::schema_from(body, what)?),
         records::SOURCE => {}
         records::COMMIT => state.recorded.note(commit, recorded, false, &[]),
+        records::LINKS => state.take_links(&FrameLinks::decode(body, what)?, commit, recorded)?,
+        records::GUARDS => state.take_guards(&GuardsRecord::decode(body, what)?, commit, recorded)?,
         records::COHORT => state.set_cohort(cohort_record(body, what)?)?,
         kind @ (records::INTERACTIONS | records::CUSTOMERS) => {
             let frame = FrameRows::decode(body, what)?;

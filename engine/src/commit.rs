@@ -19,6 +19,7 @@ use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::model::{Identity, Millis};
 use crate::options::Options;
+use crate::records::links::FrameLinks;
 use crate::records::{self, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State};
@@ -35,6 +36,8 @@ pub struct Commit {
     pub added: u64,
     /// Interactions left out because their event id was known.
     pub duplicates: u64,
+    /// What was said about pairs of identities: links, cuts, rows that carried both.
+    pub links: u64,
 }
 
 /// What waits to be committed.
@@ -46,6 +49,7 @@ pub(crate) struct Ticket {
 enum Work {
     Append(Vec<Interaction>),
     Record { kind: u8, body: Vec<u8> },
+    Links(Box<FrameLinks>),
 }
 
 impl Ticket {
@@ -59,6 +63,10 @@ impl Ticket {
 
     pub(crate) fn record(kind: u8, body: Vec<u8>) -> Arc<Self> {
         Self::new(Work::Record { kind, body })
+    }
+
+    pub(crate) fn links(links: FrameLinks) -> Arc<Self> {
+        Self::new(Work::Links(Box::new(links)))
     }
 
     pub(crate) fn take_answer(&self) -> Option<Result<Commit>> {
@@ -127,7 +135,7 @@ impl Writer {
                     written.push(done);
                 }
                 Ok(None) => {
-                    let commit = Commit { number: self.state.commit, added: 0, duplicates: 0 };
+                    let commit = Commit { number: self.state.commit, added: 0, duplicates: 0, links: 0 };
                     *ticket.answer.lock() = Some(Ok(commit));
                 }
                 Err(error) => *ticket.answer.lock() = Some(Err(error)),
@@ -155,6 +163,13 @@ impl Writer {
                 self.poisoned = Some(format!("commit {} is durable but not shown: {error}", commit.number));
             }
             *ticket.answer.lock() = Some(Ok(commit));
+        }
+        if self.poisoned.is_none()
+            && let Err(error) = self.state.settle()
+        {
+            let commit = self.last_commit;
+            self.poisoned =
+                Some(format!("what commit {commit} says of identities is durable but not shown: {error}"));
         }
         self.poisoned.is_none()
     }
@@ -185,10 +200,17 @@ impl Writer {
         let number = self.last_commit + 1;
         let mut frames = Vec::new();
         let mut keys = Vec::new();
-        let (mut added, mut duplicates, mut rows) = (0, 0, 0);
+        let (mut added, mut duplicates, mut rows, mut links) = (0, 0, 0, 0);
         let mut declared_now = None;
         match work {
             Work::Record { kind, body } => frames.push((kind | FINAL, body)),
+            Work::Links(frame) if frame.is_empty() => return Ok(None),
+            Work::Links(frame) => {
+                self.state.names.check_room(&frame.one.texts)?;
+                self.state.names.check_room(&frame.other.texts)?;
+                links = frame.len() as u64;
+                frames.push((records::LINKS | FINAL, frame.encode()?));
+            }
             Work::Append(interactions) => {
                 let (batch, declared) = self.batch(&interactions, schema)?;
                 self.state.names.check_room(batch.identities.strings())?;
@@ -207,7 +229,7 @@ impl Writer {
                 if added == 0 {
                     return Ok(Some(Written {
                         ticket: Ticket::append(Vec::new()),
-                        commit: Commit { number: self.last_commit, added, duplicates },
+                        commit: Commit { number: self.last_commit, added, duplicates, links },
                         recorded: self.options.clock.now(),
                         frames,
                         keys: Vec::new(),
@@ -239,7 +261,7 @@ impl Writer {
         keys_written.extend(keys.iter().flatten());
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),
-            commit: Commit { number, added, duplicates },
+            commit: Commit { number, added, duplicates, links },
             recorded,
             frames,
             keys,

@@ -1,5 +1,7 @@
 //! The open store.
 
+mod links;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -473,5 +475,7 @@ mod dead_tests;
 mod format_tests;
 #[cfg(test)]
 mod import_tests;
+#[cfg(test)]
+mod link_tests;
 #[cfg(test)]
 mod tests;

@@ -111,7 +111,6 @@ impl Unmarked {
     }
 
     /// Adds customers of a range, whose sealed interactions that were alive are so many.
-    #[cfg(test)]
     pub(crate) fn add(
         &mut self,
         range: u32,

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::chunks::{Blob, ChunkRef, Chunks};
+use crate::customers::CustomersMeta;
 use crate::dead::Dead;
 use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
+use crate::evidence::LinksMeta;
 use crate::history::Position;
 use crate::recorded::RecordedPage;
 use crate::records;
@@ -18,7 +20,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,10 @@ pub(crate) struct Manifest {
     /// Dictionaries of the symbol attributes, each in pages of strings.
     pub symbols: Vec<(AttrId, Vec<StringPage>)>,
     pub identities: Vec<StringPage>,
+    /// Whom they belong to.
+    pub of_identities: CustomersMeta,
+    /// What was said about them.
+    pub links: LinksMeta,
     pub digests: Vec<DigestRun>,
     pub next_digest_run: u64,
     pub cohorts: Vec<Cohort>,
@@ -139,6 +145,8 @@ impl Manifest {
             ranges: Vec::new(),
             symbols: Vec::new(),
             identities: Vec::new(),
+            of_identities: CustomersMeta::default(),
+            links: LinksMeta::default(),
             digests: Vec::new(),
             next_digest_run: 1,
             cohorts: Vec::new(),
@@ -192,6 +200,8 @@ impl Manifest {
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);
         }
+        out.extend(self.of_identities.chunks());
+        out.extend(self.links.chunks());
         out.extend(&self.present.pages);
         for page in &self.recorded {
             out.extend(&page.blob.pages);

@@ -80,6 +80,17 @@ impl Names {
         Ok(self.identities.find(identity)?.filter(|identity| identity.0 < self.ordinals))
     }
 
+    /// The number of an identity, given out now if it is new.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] past 2^32 - 2 identities.
+    pub(crate) fn number_identity(&mut self, identity: &str) -> Result<IdentityOrdinal> {
+        let mut identities = self.identities.write()?;
+        let number = identities.try_intern(identity)?;
+        self.ordinals = count_of(&identities)?;
+        Ok(IdentityOrdinal(number))
+    }
+
     pub(crate) fn symbol(&self, attr: AttrId, symbol: u32) -> String {
         self.symbols.get(&attr).map(|symbols| symbols.get(symbol).to_owned()).unwrap_or_default()
     }
@@ -133,12 +144,7 @@ impl Names {
             let mut identities = self.identities.write()?;
             let numbers =
                 frame.identities.iter().map(|text| identities.try_intern(text)).collect::<Result<_>>()?;
-            self.ordinals =
-                u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
-                    what: "identities in a store",
-                    value: identities.len() as u64,
-                    limit: u64::from(u32::MAX) - 1,
-                })?;
+            self.ordinals = count_of(&identities)?;
             numbers
         };
         let of_rows = |numbers: &[u32]| {
@@ -205,4 +211,13 @@ impl Names {
         let rows = sums.iter().zip(&identities).zip(times);
         Ok(rows.map(|((&sum, &identity), &time)| digest::row_digest(identity, time, sum)).collect())
     }
+}
+
+/// How many identities there are.
+fn count_of(identities: &StringTable) -> Result<u32> {
+    u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
+        what: "identities in a store",
+        value: identities.len() as u64,
+        limit: u64::from(u32::MAX) - 1,
+    })
 }

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::{Blob, ChunkWriter, Chunks};
-use crate::column::Column;
-use crate::columns;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Millis;
+use crate::number_rows;
 
 /// Entries in a page; the last page is written again until it is full.
 const PAGE_ENTRIES: usize = 1 << 14;
@@ -179,41 +178,14 @@ impl Log {
     }
 }
 
-/// The five columns, each with its length before it.
 fn encode(entries: &[Recorded]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    for field in 0..FIELDS {
-        let value = |entry: &Recorded| entry.numbers().get(field).copied().unwrap_or_default();
-        let mut column = Vec::new();
-        columns::encode(
-            &Column::Int { values: entries.iter().map(value).collect(), valid: None },
-            &mut column,
-        )?;
-        out.extend((column.len() as u32).to_le_bytes());
-        out.extend(column);
-    }
-    Ok(out)
+    let rows: Vec<_> = entries.iter().map(Recorded::numbers).collect();
+    number_rows::encode(&rows)
 }
 
 fn decode(bytes: &[u8], entries: usize, what: &str) -> Result<Vec<Recorded>> {
-    let damaged = || Error::damaged(what, 0, "it is not what was written");
-    let mut rest = bytes;
-    let mut numbers = vec![[0_i64; FIELDS]; entries];
-    for field in 0..FIELDS {
-        let (len, after) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-        let (column, after) =
-            after.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or_else(damaged)?;
-        rest = after;
-        let Column::Int { values, .. } = columns::decode(column, entries, what)? else {
-            return Err(damaged());
-        };
-        for (entry, value) in numbers.iter_mut().zip(values) {
-            if let Some(number) = entry.get_mut(field) {
-                *number = value;
-            }
-        }
-    }
-    Ok(numbers.into_iter().map(Recorded::of).collect())
+    let rows = number_rows::decode(bytes, entries, what)?;
+    Ok(rows.into_iter().map(Recorded::of).collect())
 }
 
 fn read(chunks: &Chunks, page: &RecordedPage) -> Result<Vec<Recorded>> {

@@ -1,8 +1,8 @@
 //! What history frames hold: the kinds of records and their bodies.
 //!
 //! A commit is one or more frames of one commit number; the last one has
-//! [`FINAL`] set in its kind. Kinds 16 to 31 are kept for links, cuts,
-//! amendments, erasures, catalogue and retention.
+//! [`FINAL`] set in its kind. Kinds 18 to 31 are kept for amendments, erasures,
+//! catalogue and retention.
 //!
 //! A body of rows, little-endian:
 //!
@@ -15,6 +15,8 @@
 //! Text columns carry their own dictionary, so that a frame can be read alone.
 //! Attributes from [`TIMES`] up are the row's own parts: identity (text), time,
 //! sequence, and how often the same content came before in its source.
+
+pub(crate) mod links;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,10 @@ pub(crate) const CUSTOMERS: u8 = 4;
 pub(crate) const COMMIT: u8 = 5;
 /// A saved cohort (bincode of [`CohortRecord`]).
 pub(crate) const COHORT: u8 = 6;
+/// What was said about identities; see [`links`].
+pub(crate) const LINKS: u8 = 16;
+/// The rules for joining identities from here on; see [`links`].
+pub(crate) const GUARDS: u8 = 17;
 
 /// The time of each row.
 pub(crate) const TIMES: AttrId = AttrId(u16::MAX - 8);

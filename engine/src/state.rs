@@ -1,7 +1,7 @@
 //! The graph as the writer holds it: what is sealed, what is in memory since,
 //! and the names and keys that new rows are checked against.
 
-#[cfg(test)]
+mod links;
 mod rewrite;
 mod tables;
 
@@ -13,10 +13,12 @@ use roaring::RoaringBitmap;
 use crate::Schema;
 use crate::block::Block;
 use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
+use crate::customers::Customers;
 use crate::dead::Unmarked;
 use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::identities::Identities;
 use crate::limits::RANGE_CUSTOMERS;
@@ -30,6 +32,7 @@ use crate::schema::Role;
 use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
 use crate::tail::Tail;
+use crate::ties::Ties;
 pub(crate) use tables::{bitmap, bitmap_bytes};
 use tables::{load_table, save_table};
 
@@ -137,6 +140,12 @@ pub(crate) struct State {
     pub rows: u64,
     /// When commits were recorded.
     pub recorded: Log,
+    /// All that was said about identities.
+    pub links: LinkLog,
+    /// What that comes to, once it was needed.
+    pub ties: Option<Ties>,
+    /// Whose customers may be others since customers were settled.
+    pub concerned: RoaringBitmap,
     /// Where the history ends that this state reflects.
     pub end: Position,
     /// Threads that segments are made on.
@@ -153,6 +162,7 @@ pub(crate) struct Mark {
     customers: Option<Arc<Block>>,
     present: Arc<RoaringBitmap>,
     recorded: Log,
+    links: LinkLog,
     rows: u64,
 }
 
@@ -178,6 +188,7 @@ impl State {
         }
         names.ordinals = manifest.identities.iter().fold(0, |all, page| page.strings.saturating_add(all));
         names.identities = Arc::new(Identities::of(&chunks, &manifest.identities));
+        names.customers = Customers::of_manifest(&chunks, &manifest.of_identities);
         let customers = match &manifest.customers {
             Some(meta) => Some(Arc::new(read_segment(&chunks, &names, meta, Wanted::All)?)),
             None => None,
@@ -201,6 +212,9 @@ impl State {
             commit: manifest.commit,
             rows: manifest.rows,
             recorded: Log::load(&manifest.recorded),
+            links: LinkLog::load(&chunks, &manifest.links)?,
+            ties: None,
+            concerned: RoaringBitmap::new(),
             end: manifest.covered,
             threads: 1,
             next_chunk: manifest.next_chunk,
@@ -312,6 +326,7 @@ impl State {
             customers: self.customers.clone(),
             present: Arc::clone(&self.present),
             recorded: self.recorded.clone(),
+            links: self.links.clone(),
             rows: self.rows,
         }
     }
@@ -329,6 +344,9 @@ impl State {
         self.customers.clone_from(&mark.customers);
         self.present = Arc::clone(&mark.present);
         self.recorded = mark.recorded.clone();
+        self.links = mark.links.clone();
+        self.ties = None;
+        self.concerned.clear();
         self.rows = mark.rows;
         self.forget_unsealed_keys();
     }
@@ -487,6 +505,8 @@ impl State {
             (None, _) => None,
         };
         manifest.recorded = self.recorded.seal(&mut out, &chunks)?;
+        manifest.links = self.links.seal(&mut out, &chunks)?;
+        manifest.of_identities = self.names.customers.seal(&mut out)?;
         manifest.commit = self.commit;
         manifest.rows = self.rows;
         manifest.covered = self.end;
@@ -511,6 +531,8 @@ impl State {
         self.tail = Tail::default();
         self.unmarked = Unmarked::default();
         self.recorded = Log::load(&manifest.recorded);
+        self.links.sealed(&manifest.links);
+        self.names.customers.sealed(&chunks, &manifest.of_identities);
         self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
         self.version = Version::new(manifest, chunks);
         old.superseded(&self.version, dropped);

@@ -125,7 +125,6 @@ impl Tail {
     }
 
     /// Marks all that these customers, ascending, have in here as dead.
-    #[cfg(test)]
     pub(crate) fn kill(&mut self, customers: &[CustomerOrdinal]) {
         for piece in &mut self.pieces {
             let places = Chosen::These(customers).places(&piece.block.customers);

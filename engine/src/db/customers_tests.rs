@@ -25,7 +25,8 @@ fn store() -> Db {
 /// `phone:2` and `app:3` turn out to be who `crm:1` is; shown is `phone:2`.
 fn join(db: &Db) {
     let mut writer = db.writer.lock();
-    writer.state.names.customers = writer.state.names.customers.with(&[(1, 0), (2, 0)], &[(0, 1)]);
+    let customers = writer.state.names.customers.with(&[(1, 0), (2, 0)], &[(0, 1)]);
+    writer.state.names.customers = customers.expect("reads");
     db.shown.show(&writer.state);
 }
 

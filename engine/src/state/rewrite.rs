@@ -13,6 +13,7 @@ use crate::span::{Wanted, read_range_of};
 
 impl State {
     /// Writes the journeys of some customers anew, as they are. Nobody sees a difference.
+    #[cfg(test)]
     pub(crate) fn rewrite(&mut self, customers: &RoaringBitmap) -> Result<()> {
         for block in self.take_out(customers)? {
             self.tail.add(&self.names, block)?;
