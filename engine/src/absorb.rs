@@ -7,7 +7,7 @@ mod sorter;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sorter::{SCRATCH, Sorted, Sorter};
+pub(crate) use sorter::{SCRATCH, SCRATCH_MOVED, Sorter};
 
 use std::sync::Arc;
 
@@ -20,8 +20,11 @@ use crate::options::Options;
 use crate::records::links::{FrameLinks, GuardsRecord};
 use crate::records::{self, FrameRows};
 use crate::schema::Subject;
+use crate::settle::{Moves, number_anew, rows_of};
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
 
+/// So many customers are moved in memory: some 5 MB of usual journeys.
+const MOVED_IN_MEMORY: u64 = if cfg!(test) { 2 } else { 1 << 12 };
 /// Frames of so few bytes are always read into memory.
 const FRAMES_BYTES_MIN: usize = 1 << 20;
 
@@ -59,7 +62,7 @@ pub(crate) fn absorb(
             state.commit = frame.header.commit;
             state.end = frame.end;
         }
-        return state.settle();
+        return settle(state, disk, options);
     }
     if !state.tail.is_empty() {
         state.seal()?;
@@ -76,11 +79,57 @@ pub(crate) fn absorb(
         end = (frame.header.commit, frame.end);
     }
     (state.commit, state.end) = end;
-    seal_sorted(state, &sorter.end()?)
+    seal_sorted(state, &mut sorter, disk, options)
 }
 
-/// Writes sorted interactions, and all else that is not there yet, into the graph.
-pub(crate) fn seal_sorted(state: &mut State, sorted: &Sorted) -> Result<()> {
+/// Settles customers, in memory where they are few. Where they are many all is sealed with them.
+pub(crate) fn settle(state: &mut State, disk: &Arc<dyn Disk>, options: &Options) -> Result<()> {
+    let moves = state.moves()?;
+    if moves.left.len() <= MOVED_IN_MEMORY {
+        return state.settle_into(&moves, &mut |state, rows| state.add_to_tail(rows));
+    }
+    let mut sorter = Sorter::new(Arc::clone(disk), options.memory_bytes);
+    for piece in state.tail.take() {
+        sorter.push(rows_of(piece.into_living()))?;
+    }
+    seal_moved(state, &moves, &mut sorter, disk, options)
+}
+
+/// Writes the rows of a sorter, and all else that is not there yet, into the graph, of the customers
+/// that all that was said makes of them.
+pub(crate) fn seal_sorted(
+    state: &mut State,
+    sorter: &mut Sorter,
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+) -> Result<()> {
+    let moves = state.moves()?;
+    seal_moved(state, &moves, sorter, disk, options)
+}
+
+fn seal_moved(
+    state: &mut State,
+    moves: &Moves,
+    sorter: &mut Sorter,
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+) -> Result<()> {
+    let mut sorted = sorter.end()?;
+    // Before anybody is written, so that nobody is written twice.
+    let mut moving = Sorter::new(Arc::clone(disk), options.memory_bytes / 2).in_folder(SCRATCH_MOVED);
+    let mut take = |state: &mut State, rows: Rows| {
+        state.note_present(&rows.customers);
+        moving.push(rows)
+    };
+    state.settle_into(moves, &mut take)?;
+    if !moves.left.is_empty() {
+        let names = state.names.clone();
+        sorted.take_out(&names, &moves.left, &mut |mut rows| {
+            number_anew(&names, &mut rows)?;
+            take(state, rows)
+        })?;
+        sorted = sorted.with(moving.end()?);
+    }
     let names = state.names.clone();
     state.seal_with(&sorted.amounts(), &|span| sorted.read(&names, span))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::absorb::{Keys, absorb, take_frame};
+use crate::absorb::{Keys, absorb, settle, take_frame};
 use crate::batch::{Batch, Interaction, check_time};
 use crate::chunks::Chunks;
 use crate::disk::Disk;
@@ -165,7 +165,7 @@ impl Writer {
             *ticket.answer.lock() = Some(Ok(commit));
         }
         if self.poisoned.is_none()
-            && let Err(error) = self.state.settle()
+            && let Err(error) = settle(&mut self.state, &self.disk, &self.options)
         {
             let commit = self.last_commit;
             self.poisoned =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use crate::absorb::{Keys, SCRATCH, absorb};
+use crate::absorb::{Keys, SCRATCH, SCRATCH_MOVED, absorb};
 use crate::backup::{BackupReport, back_up, back_up_unopened};
 use crate::batch::Interaction;
 pub use crate::check::CheckReport;
@@ -340,7 +340,8 @@ const BUSY: Duration = Duration::from_secs(1);
 /// Refuses a folder that holds anything but the beginnings of a store.
 fn check_free(disk: &dyn Disk) -> Result<()> {
     let foreign = disk.list("")?.into_iter().find(|name| {
-        let ours = ["LOCK", "history", SCRATCH, crate::import::SCRATCH].contains(&name.as_str());
+        let ours =
+            ["LOCK", "history", SCRATCH, SCRATCH_MOVED, crate::import::SCRATCH].contains(&name.as_str());
         !(ours || name.starts_with(HEAD) || name.starts_with("graph-"))
     });
     match foreign {
@@ -438,7 +439,7 @@ fn is_of_graph(error: &Error) -> bool {
 fn remove_leftovers(disk: &dyn Disk, graph: u64) -> Result<()> {
     let current = crate::commit::graph_folder(graph);
     for name in disk.list("")? {
-        let spill = name == SCRATCH || name == crate::import::SCRATCH;
+        let spill = [SCRATCH, SCRATCH_MOVED, crate::import::SCRATCH].contains(&name.as_str());
         if spill || name.starts_with("graph-") && name != current {
             disk.remove_dir(&name)?;
         }

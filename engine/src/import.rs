@@ -333,8 +333,8 @@ impl<'db> Import<'db> {
 
     /// Seals what was imported.
     fn build(&mut self) -> Result<()> {
-        let sorted = self.sorter.end()?;
-        seal_sorted(&mut self.writer.state, &sorted)?;
+        let Writer { state, disk, options, .. } = &mut *self.writer;
+        seal_sorted(state, &mut self.sorter, disk, options)?;
         self.writer.write_head()
     }
 

@@ -5,6 +5,7 @@
 //! written anew; nobody's query has to ask who somebody was.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -16,6 +17,9 @@ use crate::model::{CustomerOrdinal, IdentityOrdinal};
 use crate::names::Names;
 use crate::schema::AttrId;
 use crate::state::State;
+
+/// Customers whose journeys are read at once.
+const MOVED_AT_ONCE: usize = if cfg!(test) { 3 } else { 1 << 12 };
 
 /// Who is of another customer than before.
 #[derive(Debug, Default)]
@@ -60,12 +64,6 @@ impl State {
         Ok(moves)
     }
 
-    /// Makes customers what all that was said makes them, in memory.
-    pub(crate) fn settle(&mut self) -> Result<()> {
-        let moves = self.moves()?;
-        self.settle_into(&moves, &mut |state, rows| state.add_to_tail(rows))
-    }
-
     /// Moves who moves; `take` gets their interactions, some at a time.
     pub(crate) fn settle_into(
         &mut self,
@@ -73,27 +71,32 @@ impl State {
         take: &mut dyn FnMut(&mut Self, Rows) -> Result<()>,
     ) -> Result<()> {
         self.names.customers = self.names.customers.with(&moves.moved, &moves.shown)?;
-        let blocks = self.take_out(&moves.left)?;
-        if !moves.left.is_empty() {
-            *std::sync::Arc::make_mut(&mut self.present) -= &moves.left;
+        if moves.left.is_empty() {
+            return Ok(());
         }
-        for block in blocks {
-            let rows = numbered_anew(&self.names, block)?;
-            take(self, rows)?;
+        *Arc::make_mut(&mut self.present) -= &moves.left;
+        let mut left = moves.left.iter();
+        loop {
+            let some: RoaringBitmap = left.by_ref().take(MOVED_AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            for block in self.take_out(&some)? {
+                let mut rows = rows_of(block);
+                number_anew(&self.names, &mut rows)?;
+                take(self, rows)?;
+            }
         }
-        Ok(())
     }
 }
 
-/// Rows of whole journeys, each of the customer that its identity is of now.
-pub(crate) fn numbered_anew(names: &Names, block: Block) -> Result<Rows> {
+/// The rows of whole journeys.
+pub(crate) fn rows_of(block: Block) -> Rows {
     let mut customers = Vec::with_capacity(block.rows());
     for (place, &customer) in block.customers.iter().enumerate() {
         customers.resize(block.journey(place).end, customer);
     }
-    let mut rows = Rows { customers, times: block.times, columns: block.columns };
-    number_anew(names, &mut rows)?;
-    Ok(rows)
+    Rows { customers, times: block.times, columns: block.columns }
 }
 
 /// Gives every row the customer that its identity is of now.

@@ -61,7 +61,7 @@ impl TailPiece {
     }
 
     /// Its block where nobody else holds it, else a copy; without the dead.
-    fn into_living(self) -> Block {
+    pub(crate) fn into_living(self) -> Block {
         let Self { block, dead, .. } = self;
         match dead.get() {
             None => Arc::unwrap_or_clone(block),
@@ -79,6 +79,11 @@ pub(crate) struct Tail {
 impl Tail {
     pub(crate) fn pieces(&self) -> &[TailPiece] {
         &self.pieces
+    }
+
+    /// All of it, and leaves nothing.
+    pub(crate) fn take(&mut self) -> Vec<TailPiece> {
+        std::mem::take(&mut self.pieces)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

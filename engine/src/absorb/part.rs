@@ -15,7 +15,6 @@
 //! ```
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 
 use super::gathered::{Form, Gathered};
 use crate::column::Column;
@@ -168,11 +167,11 @@ fn fill<const N: usize>(bytes: &mut [u8], numbers: impl Iterator<Item = [u8; N]>
     bytes.as_chunks_mut::<N>().0.iter_mut().zip(numbers).for_each(|(bytes, number)| *bytes = number);
 }
 
-/// Appends the rows of the part that `bytes` begin with, as far as they are of
-/// customers of `span`; answers what follows it.
+/// Appends the rows of the part that `bytes` begin with, as far as their customers
+/// are wanted; answers what follows it.
 pub(super) fn read<'a>(
     bytes: &'a [u8],
-    span: &RangeInclusive<u32>,
+    wanted: impl Fn(u32) -> bool,
     into: &mut Gathered,
     what: &str,
 ) -> Result<&'a [u8]> {
@@ -181,7 +180,7 @@ pub(super) fn read<'a>(
     let columns = u16::from_le_bytes(reader.array()?);
     let mut numbers = Vec::new();
     reader.numbers(rows, &mut numbers)?;
-    let inside = |number: &u64| span.contains(&(*number as u32));
+    let inside = |number: &u64| wanted(*number as u32);
     if !numbers.iter().all(inside) {
         reader.keep = Some(numbers.iter().map(inside).collect());
         numbers.retain(inside);

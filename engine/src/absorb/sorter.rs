@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use roaring::RoaringBitmap;
+
 use super::gathered::Gathered;
 use super::part;
 use crate::block::{Block, text_bytes};
@@ -31,15 +33,17 @@ const SLICE_CUSTOMERS: u32 = 1 << 12;
 const GATHERED_BYTES_ROW: usize = 512;
 /// Bytes written to the spill at once.
 const WRITTEN_BYTES: usize = 4 << 20;
-/// Where the spill lies.
+/// Where spills lie.
 pub(crate) const SCRATCH: &str = "scratch";
-const FILE: &str = "scratch/sort";
+/// As [`SCRATCH`], of rows whose customers turned out to be others while they were sorted.
+pub(crate) const SCRATCH_MOVED: &str = "scratch-moved";
 
 /// Takes rows in.
 pub(crate) struct Sorter {
     disk: Arc<dyn Disk>,
     chunk_rows: usize,
     chunk_text: usize,
+    folder: &'static str,
     running: Option<(SyncSender<Rows>, JoinHandle<Result<Sorted>>)>,
 }
 
@@ -51,7 +55,13 @@ impl Sorter {
 
     /// A sorter that spills so many rows, or bytes of text, at once.
     pub(super) fn with_chunks(disk: Arc<dyn Disk>, chunk_rows: usize, chunk_text: usize) -> Self {
-        Self { disk, chunk_rows, chunk_text, running: None }
+        Self { disk, chunk_rows, chunk_text, folder: SCRATCH, running: None }
+    }
+
+    /// Spills into another folder, so that it can run beside another one.
+    pub(crate) fn in_folder(mut self, folder: &'static str) -> Self {
+        self.folder = folder;
+        self
     }
 
     /// Takes rows.
@@ -68,7 +78,7 @@ impl Sorter {
                     dealt: Vec::new(),
                     gathered_rows: 0,
                     gathered_text: 0,
-                    sorted: Sorted::new(Arc::clone(&self.disk)),
+                    sorted: Sorted::new(Arc::clone(&self.disk), self.folder),
                 };
                 let (sender, receiver) = sync_channel(1);
                 let thread = std::thread::Builder::new().name("throughline-sort".into());
@@ -93,7 +103,7 @@ impl Sorter {
     /// As [`Sorter::push`].
     pub(crate) fn end(&mut self) -> Result<Sorted> {
         let Some((sender, worker)) = self.running.take() else {
-            return Ok(Sorted::new(Arc::clone(&self.disk)));
+            return Ok(Sorted::new(Arc::clone(&self.disk), self.folder));
         };
         drop(sender);
         worker.join().unwrap_or_else(|_| Err(stopped()))
@@ -221,19 +231,65 @@ pub(crate) struct Sorted {
     memory: Vec<u8>,
     noted: u64,
     slices: BTreeMap<u32, Vec<Piece>>,
+    folder: &'static str,
+    /// Customers who went with all their rows, and the rows that went, and others.
+    gone: RoaringBitmap,
+    also: Option<Box<Sorted>>,
 }
 
 impl Sorted {
-    fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, file: None, memory: Vec::new(), noted: 0, slices: BTreeMap::new() }
+    fn new(disk: Arc<dyn Disk>, folder: &'static str) -> Self {
+        Self {
+            disk,
+            file: None,
+            memory: Vec::new(),
+            noted: 0,
+            slices: BTreeMap::new(),
+            folder,
+            gone: RoaringBitmap::new(),
+            also: None,
+        }
     }
 
     fn open(&mut self) -> Result<()> {
         if self.file.is_none() {
-            self.disk.create_dir(SCRATCH)?;
-            self.file = Some(self.disk.open(FILE, How::Create)?);
+            self.disk.create_dir(self.folder)?;
+            self.file = Some(self.disk.open(&self.file_name(), How::Create)?);
         }
         Ok(())
+    }
+
+    fn file_name(&self) -> String {
+        format!("{}/sort", self.folder)
+    }
+
+    /// Takes the rows of some customers out, a slice at a time.
+    pub(crate) fn take_out(
+        &mut self,
+        names: &Names,
+        customers: &RoaringBitmap,
+        take: &mut dyn FnMut(Rows) -> Result<()>,
+    ) -> Result<()> {
+        let mut from = customers.min();
+        while let Some(customer) = from {
+            let slice = customer / SLICE_CUSTOMERS;
+            let last = slice * SLICE_CUSTOMERS + (SLICE_CUSTOMERS - 1);
+            let mut gathered = Gathered::default();
+            let wanted = |of| customers.contains(of) && !self.gone.contains(of);
+            self.gather(slice..=slice, &wanted, &mut gathered)?;
+            if !gathered.is_empty() {
+                take(gathered.finish(&|attr, column| names.conform(attr, column))?)?;
+            }
+            from = customers.range(last..).find(|&customer| customer > last);
+        }
+        self.gone |= customers;
+        Ok(())
+    }
+
+    /// Adds what another sorter has.
+    pub(crate) fn with(mut self, also: Sorted) -> Self {
+        self.also = Some(Box::new(also));
+        self
     }
 
     fn note(&mut self, slice: u32, len: usize, amount: Amount) {
@@ -250,11 +306,11 @@ impl Sorted {
         Ok(())
     }
 
-    /// How much there is of each range.
+    /// How much there is of each range, what went included.
     pub(crate) fn amounts(&self) -> BTreeMap<u32, Amount> {
-        let mut amounts: BTreeMap<u32, Amount> = BTreeMap::new();
+        let mut amounts = self.also.as_ref().map(|also| also.amounts()).unwrap_or_default();
         for (slice, pieces) in &self.slices {
-            let sum = amounts.entry(slice / (RANGE_CUSTOMERS / SLICE_CUSTOMERS)).or_default();
+            let sum: &mut Amount = amounts.entry(slice / (RANGE_CUSTOMERS / SLICE_CUSTOMERS)).or_default();
             *sum = pieces.iter().fold(*sum, |sum, piece| sum.and(piece.amount));
         }
         amounts
@@ -264,15 +320,15 @@ impl Sorted {
     pub(crate) fn read(&self, names: &Names, span: RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>> {
         let slices = span.start() / SLICE_CUSTOMERS..=span.end() / SLICE_CUSTOMERS;
         let mut gathered = Gathered::default();
-        // In the order of the chunks, so that rows come as they came.
-        let mut pieces: Vec<&Piece> = self.slices.range(slices).flat_map(|(_, pieces)| pieces).collect();
-        pieces.sort_by_key(|piece| piece.offset);
-        let mut buffer = Vec::new();
-        for piece in pieces {
-            let mut rest = self.bytes(piece, &mut buffer)?;
-            while !rest.is_empty() {
-                rest = part::read(rest, &span, &mut gathered, FILE)?;
+        match self.gone.is_empty() {
+            true => self.gather(slices.clone(), &|of| span.contains(&of), &mut gathered)?,
+            false => {
+                let wanted = |of| span.contains(&of) && !self.gone.contains(of);
+                self.gather(slices.clone(), &wanted, &mut gathered)?;
             }
+        }
+        if let Some(also) = &self.also {
+            also.gather(slices, &|of| span.contains(&of), &mut gathered)?;
         }
         if gathered.is_empty() {
             return Ok(None);
@@ -282,8 +338,27 @@ impl Sorted {
         sort(names, rows).map(Some)
     }
 
+    fn gather(
+        &self,
+        slices: RangeInclusive<u32>,
+        wanted: &impl Fn(CustomerOrdinal) -> bool,
+        into: &mut Gathered,
+    ) -> Result<()> {
+        // In the order of the chunks, so that rows come as they came.
+        let mut pieces: Vec<&Piece> = self.slices.range(slices).flat_map(|(_, pieces)| pieces).collect();
+        pieces.sort_by_key(|piece| piece.offset);
+        let mut buffer = Vec::new();
+        for piece in pieces {
+            let mut rest = self.bytes(piece, &mut buffer)?;
+            while !rest.is_empty() {
+                rest = part::read(rest, wanted, into, self.folder)?;
+            }
+        }
+        Ok(())
+    }
+
     fn bytes<'a>(&'a self, piece: &Piece, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
-        let short = || Error::damaged(FILE, piece.offset, "the file is cut short");
+        let short = || Error::damaged(self.file_name(), piece.offset, "the file is cut short");
         match &self.file {
             None => {
                 let start = piece.offset as usize;
@@ -301,7 +376,7 @@ impl Drop for Sorted {
     fn drop(&mut self) {
         // What cannot be removed now is at the next opening.
         if self.file.take().is_some() {
-            drop(self.disk.remove_dir(SCRATCH));
+            drop(self.disk.remove_dir(self.folder));
         }
     }
 }
