@@ -191,6 +191,13 @@ impl LinkLog {
         self.pieces.clear();
     }
 
+    /// The last commit that said something, or gave rules; 0 before any.
+    pub(crate) fn last_commit(&self) -> u64 {
+        let sealed = self.sealed.pages.last().map_or(0, |page| page.last_commit);
+        let said = self.pieces.last().and_then(|piece| piece.last()).map_or(sealed, |entry| entry.commit);
+        said.max(self.guards.last().map_or(0, |&(commit, _)| commit))
+    }
+
     /// All that was said, in order.
     pub(crate) fn all(&self, chunks: &Chunks) -> Result<Vec<Entry>> {
         self.after(chunks, 0)

@@ -56,6 +56,16 @@ pub(crate) fn sort(names: &Names, rows: Rows) -> Result<Block> {
     })
 }
 
+/// Sorts rows that may lack columns; `None` where these would be needed to tell two apart.
+pub(crate) fn sort_untied(rows: Rows) -> Result<Option<Block>> {
+    let mut tied = false;
+    let block = sort_rows(rows, &mut |_, _, _| {
+        tied = true;
+        Ok(Ordering::Equal)
+    })?;
+    Ok((!tied).then_some(block))
+}
+
 /// Merges blocks. `whole` gives the parts with all their columns, for a tie; where it is `None`,
 /// the blocks in hand have them.
 pub(crate) fn merge_blocks(

@@ -2,6 +2,7 @@
 
 mod customers;
 mod indexed;
+mod relinked;
 mod units;
 mod whole;
 
@@ -19,6 +20,7 @@ use crate::block::Block;
 use crate::column::Column;
 use crate::dead::Marks;
 use crate::error::{Error, Result};
+use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
@@ -32,6 +34,7 @@ use crate::segment::Chosen;
 use crate::span::{Wanted, read_range_of, stored_bytes};
 use crate::state::State;
 use crate::tail::{Tail, TailPiece};
+use relinked::{LastRelinked, Overlay};
 use units::{range_units, units};
 
 /// The store as one commit left it. Cheap to clone and to share between threads.
@@ -55,6 +58,11 @@ pub struct Snapshot {
     recorded: Log,
     /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
     as_of: Option<AsOf>,
+    /// What was said about identities.
+    links: LinkLog,
+    last_relinked: LastRelinked,
+    /// Customers of an earlier commit, where they are others now.
+    overlay: Option<Overlay>,
 }
 
 /// What had been recorded by an earlier commit.
@@ -117,13 +125,17 @@ impl Snapshot {
             end: state.end,
             recorded: state.recorded.clone(),
             as_of: None,
+            links: state.links.clone(),
+            last_relinked: LastRelinked::default(),
+            overlay: None,
         }
     }
 
     /// The store as it was known at an instant: only what commits had recorded
     /// at or before it, interactions and customers' attributes alike. An
-    /// import is recorded when it commits, all at once. Names are those of
-    /// today: attributes, values, identities and cohorts.
+    /// import is recorded when it commits, all at once. Customers are those that
+    /// had been known by then. Names are those of today: attributes, values,
+    /// identities, and the identities of cohorts.
     ///
     /// # Errors
     /// [`Error::Damaged`] as [`Snapshot::read`].
@@ -139,7 +151,9 @@ impl Snapshot {
         }
         let span = recorded.and_then(|recorded| recorded.span());
         let interactions = recorded.map_or(0, |recorded| recorded.interactions);
-        Ok(Self { commit, interactions, as_of: Some(AsOf { commit, span }), ..self.clone() })
+        let now = self.overlay.as_ref().map_or(self, |overlay| &overlay.now);
+        let then = now.clone().with_customers_of(commit)?;
+        Ok(Self { commit, interactions, as_of: Some(AsOf { commit, span }), ..then })
     }
 
     /// Whether it hides what was recorded later; see [`Snapshot::as_of`].
@@ -188,6 +202,11 @@ impl Snapshot {
         if let Some(as_of) = self.as_of {
             return as_of.span;
         }
+        self.time_span_of_all()
+    }
+
+    /// Of all interactions, hidden ones included.
+    fn time_span_of_all(&self) -> Option<(Millis, Millis)> {
         let first = self.units.iter().map(|unit| unit.time_min).min()?;
         let last = self.units.iter().map(|unit| unit.time_max).max()?;
         Some((first, last))
@@ -276,18 +295,27 @@ impl Snapshot {
         // Of those who are all dead, too: it is no more than a bound.
         let touched = |piece: &&TailPiece| !chosen.places(&piece.block().customers).is_empty();
         let tail: Vec<&TailPiece> = self.tail.pieces().iter().filter(touched).collect();
-        let alone = sealed + tail.len() <= 1;
+        let elsewhere = self.overlay.as_ref().filter(|overlay| overlay.touches(chosen));
+        let alone = sealed + tail.len() + usize::from(elsewhere.is_some()) <= 1;
         let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
         // Merging goes by time.
         let columns = if timed || !alone { Wanted::These(&ordered) } else { Wanted::Untimed(&ordered) };
-        let (parts, mut bytes) = self.parts(range, &tail, chosen, columns)?;
+        let (mut parts, mut bytes) = self.parts(range, &tail, chosen, columns)?;
+        let add = |parts: &mut Vec<Block>, wanted| match elsewhere {
+            None => Ok(0),
+            Some(overlay) => overlay.read(chosen, wanted).map(|(block, bytes)| {
+                parts.extend((block.rows() > 0).then_some(block));
+                bytes
+            }),
+        };
+        bytes += add(&mut parts, Some(&wanted))?;
         let mut block = match parts.len() {
             0 => return Ok((Block { offsets: vec![0], ..Block::default() }, bytes)),
             1 => parts.into_iter().next().unwrap_or_default(),
             _ => {
                 let mut all = || {
-                    let (parts, more) = self.parts(range, &tail, chosen, Wanted::All)?;
-                    bytes += more;
+                    let (mut parts, more) = self.parts(range, &tail, chosen, Wanted::All)?;
+                    bytes += more + add(&mut parts, None)?;
                     Ok(parts)
                 };
                 merge_blocks(&self.names, &parts, Some(&mut all))?

@@ -62,7 +62,7 @@ struct End {
 }
 
 /// All pairs and identities that something was said about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ties {
     ties: Vec<Tie>,
     by_ends: HashMap<(u32, u32), u32>,
@@ -184,7 +184,8 @@ impl Ties {
         (region, resolve(&evidence, &known, guards))
     }
 
-    fn region(&self, some: &RoaringBitmap) -> (RoaringBitmap, Vec<Evidence>) {
+    /// The regions of some, and all that counts of what was said in them.
+    pub(crate) fn region(&self, some: &RoaringBitmap) -> (RoaringBitmap, Vec<Evidence>) {
         let mut region = some.clone();
         let mut open: Vec<u32> = some.iter().filter(|&identity| !self.is_alone(identity)).collect();
         let mut places = RoaringBitmap::new();

@@ -3,11 +3,12 @@
 use roaring::RoaringBitmap;
 
 use super::Snapshot;
+use super::relinked::Overlay;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::index::{IndexReader, Levels, month_of};
 use crate::manifest::{Range, Run};
-use crate::model::Millis;
+use crate::model::{CustomerOrdinal, Millis};
 use crate::schema::{AttrId, AttrType, Subject};
 use crate::span::Wanted;
 use crate::tail::TailPiece;
@@ -59,7 +60,9 @@ impl Snapshot {
         for piece in self.tail.pieces() {
             levels.add(&tail_levels(piece, attr, symbol));
         }
-        Ok(levels.0.into_iter().nth(level).unwrap_or_default())
+        let mut customers = levels.0.into_iter().nth(level).unwrap_or_default();
+        customers.extend(self.otherwise_linked());
+        Ok(customers)
     }
 
     /// At least the customers with an interaction at `from <= time < to`, by
@@ -99,7 +102,13 @@ impl Snapshot {
                 }
             }
         }
+        out.extend(self.otherwise_linked());
         Ok(out)
+    }
+
+    /// Customers of whom interactions may lie with others now.
+    fn otherwise_linked(&self) -> impl Iterator<Item = CustomerOrdinal> {
+        self.overlay.iter().flat_map(Overlay::customers)
     }
 
     /// How many interactions have each two symbols of two symbol attributes,

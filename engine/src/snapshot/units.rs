@@ -86,7 +86,7 @@ pub(super) fn units(ranges: &[Range], tail: &[Arc<[Unit]>]) -> Arc<[Unit]> {
     out.into()
 }
 
-fn range_unit(number: u32, interactions: u64, time_min: Millis, time_max: Millis) -> Unit {
+pub(super) fn range_unit(number: u32, interactions: u64, time_min: Millis, time_max: Millis) -> Unit {
     let first = number * RANGE_CUSTOMERS;
     Unit { first, last: first + (RANGE_CUSTOMERS - 1), interactions, time_min, time_max }
 }
