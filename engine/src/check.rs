@@ -1,5 +1,7 @@
 //! Verification: every stored byte that has a checksum, and the invariants.
 
+mod identities;
+
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
@@ -86,9 +88,11 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
             living.len()
         ));
     }
-    if let Err(error) = state.names.identities.read() {
-        report.problems.push(error.to_string());
+    for piece in state.tail.pieces() {
+        let found = identities::check_rows(&state.names, piece.block(), &|customer| !piece.is_dead(customer));
+        report.problems.extend(found.err().map(|error| error.to_string()));
     }
+    report.problems.extend(identities::check_customers(state).err().map(|error| error.to_string()));
     if report.interactions != version.manifest.interactions {
         report.problems.push(format!(
             "the manifest counts {} interactions, and the segments hold {}",
@@ -179,6 +183,10 @@ fn check_run(
                 return Err(damaged("it holds a customer that the store does not list"));
             }
         }
+        let living_here = |customer| {
+            !run.dead.customers.contains(customer) && !state.unmarked.customers().contains(customer)
+        };
+        identities::check_rows(&state.names, &block, &living_here)?;
         builder.add(&block)?;
         all.add(&block);
         let marked = run.dead.customers.within(meta.first..=meta.last);

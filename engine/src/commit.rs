@@ -352,14 +352,15 @@ impl Writer {
         self.write_head()
     }
 
-    pub(crate) fn write_head(&self) -> Result<()> {
+    pub(crate) fn write_head(&mut self) -> Result<()> {
         let head = Head {
             store_id: self.store_id,
             acknowledged: self.acknowledged,
             commit: self.state.commit,
             graph: self.graph,
         };
-        head.write(&*self.disk)
+        // What a failed sync leaves of a file is never certain, however often it is written again.
+        head.write(&*self.disk).inspect_err(|error| self.poisoned = Some(error.to_string()))
     }
 
     /// Makes the graph anew from the history, in the next folder.

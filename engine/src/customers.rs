@@ -81,6 +81,11 @@ impl Customers {
         Ok(self.moved.get(identity.0)?.unwrap_or(identity.0))
     }
 
+    /// Identities that are, or were, of another customer than their own number's; some more than once.
+    pub(crate) fn moved(&self) -> Result<impl Iterator<Item = u32>> {
+        self.moved.keys()
+    }
+
     /// The customers of some identities, one by one.
     pub(crate) fn map(&self, mut identities: Vec<u32>) -> Result<Vec<CustomerOrdinal>> {
         if !self.is_empty() {

@@ -404,7 +404,7 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
         }
         Err(error) => return Err(error),
     };
-    let writer = Writer {
+    let mut writer = Writer {
         last_commit: state.commit,
         rows: state.rows,
         acknowledged: end,

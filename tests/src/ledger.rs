@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use throughline::engine::{
-    AttrId, Block, Column, Db, Error, Identity, Options, Result, Snapshot, Subject, Symbols,
+    AttrId, Block, Column, Db, Error, Identity, Link, Options, Result, Snapshot, Subject, Symbols,
 };
 
 use crate::reference::{Event, Val};
@@ -21,13 +21,18 @@ pub fn options() -> Options {
     Options { memory_bytes: 8 << 20, horizon_ms: 100 * 366 * 86_400_000, ..Options::default() }
 }
 
+/// The identities 2k and 2k + 1 may turn out to be one customer, who is shown by the first.
+fn identity(number: usize) -> String {
+    format!("{}:{number}", ["crm", "phone"][number % 2])
+}
+
 /// The interactions of a batch: the same for the same number.
 pub fn batch(number: usize) -> Vec<Event> {
     (0..3 + number % 4)
         .map(|place| {
             let customer = (number * 7 + place * 3) % 13;
             let time = START + ((number * 37 + place * 11) % 500) as i64 * MINUTE;
-            let event = Event::new(&format!("crm:{customer}"), time, (number * 100 + place) as u64)
+            let event = Event::new(&identity(customer), time, (number * 100 + place) as u64)
                 .with("mark", Val::Int((number * 100 + place) as i64))
                 .with("kind", ["call", "complaint", "review"][(number + place) % 3])
                 .with("text", format!("batch {number}, interaction {place}").as_str());
@@ -47,6 +52,10 @@ pub enum Act {
     Seal,
     /// Makes the graph anew.
     Rebuild,
+    /// Says that the identities of a pair belong together.
+    Link(usize),
+    /// Says that they do not.
+    Unlink(usize),
 }
 
 /// A life with every kind of step: enough seals that runs are merged and folded.
@@ -54,12 +63,20 @@ pub fn life() -> Vec<Act> {
     let mut acts = vec![Act::Append(0), Act::Append(1), Act::Seal, Act::Import(2), Act::Append(3), Act::Seal];
     for number in 4..14 {
         acts.extend([Act::Append(number), Act::Seal]);
+        match number {
+            5 => acts.push(Act::Link(0)),
+            8 => acts.extend([Act::Link(1), Act::Seal, Act::Unlink(0)]),
+            _ => {}
+        }
     }
     acts.extend([
         Act::Append(14),
+        Act::Link(2),
         Act::Rebuild,
         Act::Append(15),
+        Act::Unlink(1),
         Act::Import(16),
+        Act::Link(0),
         Act::Seal,
         Act::Append(17),
     ]);
@@ -73,6 +90,8 @@ pub struct Ledger {
     pub held: BTreeSet<usize>,
     /// Tried, and neither acknowledged nor certain to have failed.
     pub unsure: BTreeSet<usize>,
+    /// Whether the identities of a pair are one customer; `None` where that is not certain.
+    pub linked: BTreeMap<usize, Option<bool>>,
 }
 
 impl Ledger {
@@ -94,8 +113,48 @@ impl Ledger {
             }
             Act::Seal => db.seal()?,
             Act::Rebuild => db.rebuild()?,
+            Act::Link(pair) => {
+                let [one, other] = self.begin(pair, true)?;
+                db.link([Link::new(one, other)?])?;
+                self.linked.insert(pair, Some(true));
+            }
+            Act::Unlink(pair) => {
+                let [one, other] = self.begin(pair, false)?;
+                db.unlink(&one, &other, "ledger")?;
+                self.linked.insert(pair, Some(false));
+            }
         }
         Ok(())
+    }
+
+    /// The identities of a pair, about which something is said now.
+    fn begin(&mut self, pair: usize, joined: bool) -> Result<[Identity; 2]> {
+        let known = self.linked.entry(pair).or_insert(Some(false));
+        *known = known.filter(|known| *known == joined);
+        Ok([Identity::parse(&identity(2 * pair))?, Identity::parse(&identity(2 * pair + 1))?])
+    }
+
+    /// Whether the identities of a row's pair are one customer; `None` where that is not certain.
+    fn joined(&self, row: &Row) -> (usize, Option<bool>) {
+        let number = row.customer.split_once(':').and_then(|(_, number)| number.parse::<usize>().ok());
+        let pair = number.unwrap_or_default() / 2;
+        (pair, self.linked.get(&pair).copied().unwrap_or(Some(false)))
+    }
+
+    /// A row given, under the customer that it is of.
+    fn expected(&self, row: Row) -> Row {
+        match self.joined(&row) {
+            (_, Some(false)) => row,
+            (pair, _) => Row { customer: identity(pair * 2), ..row },
+        }
+    }
+
+    /// A row found, under a customer that it is certain to be of.
+    fn found(&self, row: Row) -> Row {
+        match self.joined(&row) {
+            (pair, None) => Row { customer: identity(pair * 2), ..row },
+            _ => row,
+        }
     }
 
     /// Notes an acknowledged batch.
@@ -113,6 +172,7 @@ impl Ledger {
         let rows = contents(&db.snapshot()).map_err(|error| error.to_string())?;
         let mut found: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
         for row in rows {
+            let row = self.found(row);
             found.entry(row.mark.unwrap_or(-1).max(0) as usize / 100).or_default().push(row);
         }
         for number in &self.held {
@@ -124,7 +184,8 @@ impl Ledger {
             if !self.held.contains(&number) && !self.unsure.contains(&number) {
                 return Err(format!("batch {number} was never given, and is there: {rows:?}"));
             }
-            let mut expected: Vec<Row> = batch(number).iter().map(Row::of).collect();
+            let mut expected: Vec<Row> =
+                batch(number).iter().map(|event| self.expected(Row::of(event))).collect();
             expected.sort();
             rows.sort();
             if rows != expected {

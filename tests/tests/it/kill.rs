@@ -47,13 +47,17 @@ fn child_that_writes() {
         let mut ledger = Ledger::default();
         let db = open_patiently(Path::new(&folder)).expect("opens");
         for act in life() {
-            if let Act::Append(number) | Act::Import(number) = act {
-                say(&format!("\nTRY {number}"));
-                ledger.act(&db, act).expect("is taken");
-                say(&format!("\nACK {number}"));
-            } else {
-                ledger.act(&db, act).expect("is done");
-            }
+            let (before, after) = match act {
+                Act::Append(number) | Act::Import(number) => {
+                    (format!("TRY {number}"), format!("ACK {number}"))
+                }
+                Act::Link(pair) => (format!("SAY {pair}"), format!("LINKED {pair}")),
+                Act::Unlink(pair) => (format!("SAY {pair}"), format!("CUT {pair}")),
+                Act::Seal | Act::Rebuild => Default::default(),
+            };
+            say(&format!("\n{before}"));
+            ledger.act(&db, act).expect("is taken");
+            say(&format!("\n{after}"));
         }
         db.close().expect("closes");
         say("\nDONE");
@@ -81,6 +85,12 @@ fn hear(line: &str, ledger: &mut Ledger) -> bool {
         ledger.unsure.insert(number);
     } else if let Some(number) = line.strip_prefix("ACK ").and_then(number) {
         ledger.settle(number);
+    } else if let Some(pair) = line.strip_prefix("SAY ").and_then(number) {
+        ledger.linked.insert(pair, None);
+    } else if let Some(pair) = line.strip_prefix("LINKED ").and_then(number) {
+        ledger.linked.insert(pair, Some(true));
+    } else if let Some(pair) = line.strip_prefix("CUT ").and_then(number) {
+        ledger.linked.insert(pair, Some(false));
     }
     line.trim() == "DONE"
 }

@@ -1,0 +1,65 @@
+//! Whether everybody is who all that was said makes them.
+
+use crate::block::Block;
+use crate::column::Column;
+use crate::error::{Error, Result};
+use crate::guards::Guards;
+use crate::model::{CustomerOrdinal, IdentityOrdinal};
+use crate::names::Names;
+use crate::schema::AttrId;
+use crate::state::State;
+use crate::ties::Ties;
+
+/// Every interaction of those who live must be of the customer that its identity belongs to.
+pub(super) fn check_rows(
+    names: &Names,
+    block: &Block,
+    lives: &dyn Fn(CustomerOrdinal) -> bool,
+) -> Result<()> {
+    let Some(Column::Int { values, .. }) = block.column(AttrId::IDENTITY) else { return Ok(()) };
+    for (place, &customer) in block.customers.iter().enumerate().filter(|(_, customer)| lives(**customer)) {
+        let mut last = None;
+        for &identity in values.get(block.journey(place)).unwrap_or_default() {
+            if last.replace(identity) != Some(identity)
+                && names.customers.of(IdentityOrdinal(identity as u32))? != customer
+            {
+                return Err(Error::invalid(format!(
+                    "an interaction of `{}` lies with the customer `{}`, to whom it does not belong",
+                    names.identity(IdentityOrdinal(identity as u32))?,
+                    names.identity(IdentityOrdinal(customer))?,
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All that was ever said, resolved anew, must give the customers that there are.
+pub(super) fn check_customers(state: &State) -> Result<()> {
+    let names = &state.names;
+    let identities = names.identities.read()?;
+    let texts = identities.strings();
+    let guards: &Guards = &state.links.guards(u64::MAX);
+    let ties = Ties::of(&state.links.all(state.chunks())?, texts, guards);
+    let (region, resolved) = ties.resolve(&ties.identities(), texts, guards);
+    let wrong = |identity: u32, what: &str| {
+        let identity = names.identity(IdentityOrdinal(identity)).unwrap_or_default();
+        Err(Error::invalid(format!("`{identity}` {what} by all that was said")))
+    };
+    for identity in &region {
+        if names.customers.of(IdentityOrdinal(identity))? != resolved.customer(identity) {
+            return wrong(identity, "is of another customer than");
+        }
+    }
+    for identity in names.customers.moved()? {
+        if !region.contains(identity) {
+            return wrong(identity, "is of another customer than");
+        }
+    }
+    for &(customer, shown) in &resolved.shown {
+        if names.customers.shown_of(customer)? != shown {
+            return wrong(customer, "is shown by another identity than");
+        }
+    }
+    Ok(())
+}
