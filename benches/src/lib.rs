@@ -4,6 +4,7 @@
 //! so that figures of two commits speak of the same work.
 
 mod journeys;
+pub mod measure;
 mod noise;
 mod store;
 

@@ -16,19 +16,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value as Json, json};
+use throughline::Db;
 use throughline::engine::{CustomerOrdinal, Interaction};
-use throughline::{Db, Params, Value};
+use throughline_benches::measure::{Outcome, QUESTIONS, ask, quantile, status_bytes, written_bytes};
 use throughline_benches::{CHANNELS, Noise, TOPICS};
 
 /// As the command has it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
 const USAGE: &str = "usage: live write STORE BATCH SECONDS | steady STORE RATE BATCH SECONDS | open STORE";
-/// Questions that are asked while it is written to, as the comparison has them.
-const QUESTIONS: [&str; 5] = ["funnel", "chains", "map_all", "count", "journey"];
 /// How often each is asked before, to know its quiet time.
 const QUIET: usize = 5;
 /// Syncs of a file that tell what the disk itself takes.
@@ -197,21 +194,6 @@ fn open(store: &str) -> Outcome<Json> {
     Ok(json!({ "opened": opened, "journey": journey, "interactions": db.snapshot().interactions() }))
 }
 
-/// Milliseconds that a question takes.
-fn ask(db: &Db, question: &str) -> Outcome<f64> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/throughline").join(question).with_extension("tl");
-    let text = std::fs::read_to_string(path)?;
-    let snapshot = db.snapshot();
-    let who = snapshot.customer_name(snapshot.ordinals() / 2)?.to_string();
-    let of_customer = text.contains("$who").then(|| ("who".to_owned(), Value::from(who.as_str())));
-    let params: Params = of_customer.into_iter().collect();
-    let text = if text.contains("FROM ") { text } else { format!("FROM journeys |> {text}") };
-    let began = Instant::now();
-    db.query_with(&text, &params)?;
-    Ok(began.elapsed().as_secs_f64() * 1e3)
-}
-
 /// Milliseconds of appending some bytes to a file beside the store and syncing it.
 fn syncs(store: &Path, bytes: usize) -> Outcome<Vec<f64>> {
     let path = store.with_extension("syncs");
@@ -226,26 +208,4 @@ fn syncs(store: &Path, bytes: usize) -> Outcome<Vec<f64>> {
     let times = times.collect::<std::io::Result<Vec<f64>>>();
     std::fs::remove_file(path)?;
     Ok(times?)
-}
-
-/// The value below which a share of the times lie; the largest for 1, 0 of none.
-fn quantile(times: &mut [f64], share: f64) -> f64 {
-    times.sort_by(f64::total_cmp);
-    let place = (times.len() as f64 * share).ceil() as usize;
-    times.get(place.max(1) - 1).copied().unwrap_or(0.0)
-}
-
-/// Bytes that this process has sent to disks.
-fn written_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
-    line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
-}
-
-/// A line of the state of this process, which is in kilobytes.
-fn status_bytes(name: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    kilobytes.unwrap_or(0) * 1024
 }
