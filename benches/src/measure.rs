@@ -16,6 +16,14 @@ pub const QUESTIONS: [&str; 5] = ["funnel", "chains", "map_all", "count", "journ
 /// # Errors
 /// What the store said, and where the question cannot be read.
 pub fn ask(db: &Db, question: &str) -> Outcome<f64> {
+    ask_as_of(db, question, None)
+}
+
+/// As [`ask`], of what had been recorded at an instant, `2026-01-31T12:00:00Z`.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_as_of(db: &Db, question: &str, at: Option<&str>) -> Outcome<f64> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/throughline").join(question).with_extension("tl");
     let text = std::fs::read_to_string(path)?;
@@ -23,7 +31,11 @@ pub fn ask(db: &Db, question: &str) -> Outcome<f64> {
     let who = snapshot.customer_name(snapshot.ordinals() / 2)?.to_string();
     let of_customer = text.contains("$who").then(|| ("who".to_owned(), Value::from(who.as_str())));
     let params: Params = of_customer.into_iter().collect();
-    let text = if text.contains("FROM ") { text } else { format!("FROM journeys |> {text}") };
+    let as_of = at.map(|at| format!("AS OF '{at}' |> ")).unwrap_or_default();
+    let text = match text.contains("FROM ") {
+        true => text.replace("FROM journeys |> ", &format!("FROM journeys |> {as_of}")),
+        false => format!("FROM journeys |> {as_of}{text}"),
+    };
     let began = Instant::now();
     db.query_with(&text, &params)?;
     Ok(began.elapsed().as_secs_f64() * 1e3)

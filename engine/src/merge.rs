@@ -38,7 +38,7 @@ pub type Tie<'a> = &'a mut dyn FnMut((usize, usize), (usize, usize)) -> Result<O
 ///
 /// # Errors
 /// [`Error::Invalid`] where a part breaks the rules of a [`Block`], lacks the
-/// sequence, or holds symbols where another holds something else;
+/// sequence and shares a customer, or holds symbols where another holds something else;
 /// [`Error::Limit`] for more than 2^32 - 1 interactions, or bytes of text in one attribute;
 /// what `tie` answers.
 pub fn merge(parts: &[Block], tie: Tie<'_>) -> Result<Block> {
@@ -110,9 +110,16 @@ impl<'a> Source<'a> {
         check(block)?;
         match block.column(AttrId::SEQUENCE) {
             Some(Column::Int { values, .. }) => Ok(Self { block, sequences: values }),
-            None if block.rows() == 0 => Ok(Self { block, sequences: &[] }),
-            _ => Err(Error::invalid("a block to be merged has no sequence")),
+            _ => Ok(Self { block, sequences: &[] }),
         }
+    }
+
+    /// Where it shares a customer with another, it must have the sequence.
+    fn check_sequence(&self) -> Result<()> {
+        if self.sequences.len() == self.block.rows() {
+            return Ok(());
+        }
+        Err(Error::invalid("a block to be merged has no sequence"))
     }
 
     /// Time and sequence of `row`.
@@ -195,6 +202,7 @@ impl Plan {
         sharing: &[usize],
         tie: Tie<'_>,
     ) -> Result<()> {
+        sharing.iter().try_for_each(|&part| sources[part].check_sequence())?;
         // Part, next row, end.
         let mut heads: Vec<(usize, usize, usize)> = sharing
             .iter()

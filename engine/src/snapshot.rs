@@ -297,7 +297,9 @@ impl Snapshot {
         let tail: Vec<&TailPiece> = self.tail.pieces().iter().filter(touched).collect();
         let elsewhere = self.overlay.as_ref().filter(|overlay| overlay.touches(chosen));
         let alone = sealed + tail.len() + usize::from(elsewhere.is_some()) <= 1;
-        let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
+        // What is read in from elsewhere shares no customer with anything.
+        let shares = sealed + tail.len() > 1;
+        let ordered = if shares { with_sequence(&wanted) } else { wanted.clone() };
         // Merging goes by time.
         let columns = if timed || !alone { Wanted::These(&ordered) } else { Wanted::Untimed(&ordered) };
         let (mut parts, mut bytes) = self.parts(range, &tail, chosen, columns)?;

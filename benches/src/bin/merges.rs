@@ -2,23 +2,26 @@
 //!
 //!     merges all STORE GROUP       joins all customers in groups of so many, in one commit
 //!     merges single STORE LINKS    joins so many pairs, a commit each
+//!     merges before STORE LINKS    joins so many pairs at once, and asks how it was before
 //!
 //! Each prints one line of JSON: times in milliseconds, sizes in bytes. Questions are those of the
 //! comparison, before and after.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value as Json, json};
 use throughline::Db;
 use throughline::engine::{CustomerOrdinal, Guards, Identity, Link};
-use throughline_benches::measure::{Outcome, QUESTIONS, ask, quantile, status_bytes, written_bytes};
+use throughline_benches::measure::{
+    Outcome, QUESTIONS, ask, ask_as_of, quantile, status_bytes, written_bytes,
+};
 
 /// As the command has it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: merges all STORE GROUP | single STORE LINKS";
+const USAGE: &str = "usage: merges all STORE GROUP | single STORE LINKS | before STORE LINKS";
 /// How often each question is asked.
 const ASKED: usize = 5;
 
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let answer = match arguments[..] {
         ["all", store, group] => all(store, group),
         ["single", store, links] => single(store, links),
+        ["before", store, links] => before(store, links),
         _ => Err(USAGE.into()),
     };
     match answer {
@@ -128,4 +132,34 @@ fn single(store: &str, links: &str) -> Outcome<Json> {
     Ok(json!({ "merges": times.len(), "written_bytes": written,
         "commit": { "median": quantile(&mut times, 0.5), "p99": quantile(&mut times, 0.99), "longest": quantile(&mut times, 1.0) },
         "unsealed": unsealed, "then": report(&db, &before, &after) }))
+}
+
+/// Asks now and AS OF an instant before the links, in turn.
+fn before(store: &str, links: &str) -> Outcome<Json> {
+    let links: usize = links.parse()?;
+    let db = open(store, 2)?;
+    // The clock counts in milliseconds.
+    std::thread::sleep(Duration::from_millis(5));
+    let at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+    std::thread::sleep(Duration::from_millis(5));
+    let names = names(&db, links * 2)?;
+    let pairs = names.chunks_exact(2).map(|pair| Link::new(pair[0].clone(), pair[1].clone()));
+    db.link(pairs.collect::<Result<Vec<_>, _>>()?)?;
+    db.close()?;
+    let db = Db::open(store)?;
+    let instant = throughline::time::format_instant(at);
+    let mut rows = Vec::new();
+    for question in &QUESTIONS[..3] {
+        let first = ask_as_of(&db, question, Some(&instant))?;
+        let (mut now, mut then) = (Vec::new(), Vec::new());
+        for _ in 0..ASKED {
+            now.push(ask(&db, question)?);
+            then.push(ask_as_of(&db, question, Some(&instant))?);
+        }
+        let (now, then) = (quantile(&mut now, 0.5), quantile(&mut then, 0.5));
+        rows.push(
+            json!({ "question": question, "first": first, "now": now, "then": then, "ratio": then / now }),
+        );
+    }
+    Ok(json!({ "linked": links, "questions": rows, "peak_bytes": status_bytes("VmHWM:") }))
 }

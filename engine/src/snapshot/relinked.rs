@@ -30,11 +30,19 @@ use crate::ties::Ties;
 pub(super) struct Relinked {
     /// Whom identities belonged to.
     customers: Customers,
-    /// Customers of now of whom something lay elsewhere.
+    /// Customers of now who were not the same then.
     hidden: RoaringBitmap,
-    /// Customers of then, and in whose journeys of now something of theirs lies.
+    /// Customers of then who are not the same now, and in whose journeys of now something of theirs
+    /// lies. Nobody is both here and shown as of now.
     sources: BTreeMap<CustomerOrdinal, BTreeSet<CustomerOrdinal>>,
+    /// Their interactions with the columns that were asked for lately, where they are few.
+    read: Mutex<Vec<(Vec<AttrId>, Arc<Block>)>>,
 }
+
+/// Of so many customers at most, and of one in so many, interactions are kept for the next unit.
+const KEPT_SHARE: u64 = 12;
+/// Sets of columns that they are kept with.
+const KEPT_SETS: usize = 4;
 
 /// What was found out for a commit, by snapshots of one commit. A report asks of one instant.
 pub(super) type LastRelinked = Arc<Mutex<Option<(u64, Option<Arc<Relinked>>)>>>;
@@ -126,6 +134,8 @@ impl Snapshot {
                 }
             }
         }
+        // A customer who had something that others have now is read with it, and not beside it.
+        hidden.extend(moved.iter().map(|&(_, was)| was));
         for identity in &region {
             let is = known.of(IdentityOrdinal(identity))?;
             if hidden.contains(is) {
@@ -135,26 +145,45 @@ impl Snapshot {
         if moved.is_empty() && shown.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Relinked { customers: known.with(&moved, &shown)?, hidden, sources }))
+        let customers = known.with(&moved, &shown)?;
+        Ok(Some(Relinked { customers, hidden, sources, read: Mutex::default() }))
     }
 }
 
 impl Relinked {
-    /// The units of now, and those ranges as a whole in which customers of then lie.
+    /// The units of now, except that where customers of then lie, there are no gaps between them.
     fn units(&self, now: &Snapshot) -> Arc<[Unit]> {
         let (first, last) = now.time_span_of_all().unwrap_or_default();
-        let customers = now.present.len().max(1);
-        let mut ranges: BTreeMap<u32, Unit> = BTreeMap::new();
+        let per_customer = now.interactions / now.present.len().max(1);
+        let mut theirs: BTreeMap<u32, u64> = BTreeMap::new();
         for (&customer, sources) in &self.sources {
-            let range = customer / RANGE_CUSTOMERS;
-            let unit = ranges.entry(range).or_insert_with(|| range_unit(range, 0, first, last));
             // About so many as others have.
-            unit.interactions += now.interactions / customers * sources.len() as u64;
+            *theirs.entry(customer / RANGE_CUSTOMERS).or_default() += per_customer * sources.len() as u64;
         }
-        let overlay: Arc<[Unit]> = ranges.into_values().collect();
-        let mut tail = now.tail_units.clone();
-        tail.push(overlay);
-        super::units::units(&now.version.manifest.ranges, &tail)
+        let mut units: BTreeMap<u32, Vec<Unit>> = BTreeMap::new();
+        for unit in now.units.iter() {
+            units.entry(unit.first / RANGE_CUSTOMERS).or_default().push(*unit);
+        }
+        for (&range, interactions) in &theirs {
+            let whole = range_unit(range, 0, first, last);
+            let units = units.entry(range).or_insert_with(|| vec![whole]);
+            let share = interactions.div_ceil(units.len() as u64);
+            let mut end = whole.last;
+            for unit in units.iter_mut().rev() {
+                *unit = Unit { last: end, interactions: unit.interactions + share, ..*unit };
+                (unit.time_min, unit.time_max) = (unit.time_min.min(first), unit.time_max.max(last));
+                end = unit.first.saturating_sub(1);
+            }
+            if let Some(unit) = units.first_mut() {
+                unit.first = whole.first;
+            }
+        }
+        units.into_values().flatten().collect()
+    }
+
+    /// Whether they are few.
+    fn are_few(&self, now: &Snapshot) -> bool {
+        self.hidden.len().saturating_mul(KEPT_SHARE) <= now.present.len()
     }
 
     /// Customers of now whose journeys have something of the chosen customers of then.
@@ -184,19 +213,41 @@ impl Overlay {
     /// What of the chosen customers lies elsewhere now, with the wanted columns and those that
     /// order it; and the stored bytes that were read for it.
     pub(super) fn read(&self, chosen: &Chosen<'_>, wanted: Option<&[AttrId]>) -> Result<(Block, u64)> {
-        let names = Names { customers: self.relinked.customers.clone(), ..self.now.names.clone() };
-        let sources = self.relinked.sources_of(chosen);
-        let (rows, mut bytes) = self.rows(&names, &sources, wanted)?;
-        let block = match (wanted, sort_untied(rows)?) {
-            (_, Some(block)) => block,
-            (_, None) => {
-                let (rows, more) = self.rows(&names, &sources, None)?;
-                bytes += more;
-                sort(&names, rows)?
-            }
+        let select = |block: &Block| {
+            let places = chosen.places(&block.customers);
+            select_places(block, &places, block.columns.iter())
         };
-        let places = chosen.places(&block.customers);
-        Ok((select_places(&block, &places, block.columns.iter()), bytes))
+        let (Some(wanted), true) = (wanted, self.relinked.are_few(&self.now)) else {
+            let (block, bytes) = self.sorted(&self.relinked.sources_of(chosen), wanted)?;
+            return Ok((select(&block), bytes));
+        };
+        // Held while they are read: other units need the same.
+        let mut kept = self.relinked.read.lock();
+        if let Some((_, block)) = kept.iter().find(|(columns, _)| columns == wanted) {
+            let block = Arc::clone(block);
+            drop(kept);
+            return Ok((select(&block), 0));
+        }
+        let all = self.relinked.sources.values().flatten().copied().collect();
+        let (block, bytes) = self.sorted(&all, Some(wanted))?;
+        if kept.len() == KEPT_SETS {
+            kept.remove(0);
+        }
+        let block = Arc::new(block);
+        kept.push((wanted.to_vec(), Arc::clone(&block)));
+        drop(kept);
+        Ok((select(&block), bytes))
+    }
+
+    /// Journeys of now as those of then.
+    fn sorted(&self, sources: &RoaringBitmap, wanted: Option<&[AttrId]>) -> Result<(Block, u64)> {
+        let names = Names { customers: self.relinked.customers.clone(), ..self.now.names.clone() };
+        let (rows, bytes) = self.rows(&names, sources, wanted)?;
+        if let Some(block) = sort_untied(rows)? {
+            return Ok((block, bytes));
+        }
+        let (rows, more) = self.rows(&names, sources, None)?;
+        Ok((sort(&names, rows)?, bytes + more))
     }
 
     /// Journeys of now, each row of the customer of then.
