@@ -14,11 +14,13 @@ use roaring::RoaringBitmap;
 
 pub use indexed::TallyCell;
 pub use units::Unit;
+pub use whole::Saying;
 
 use crate::block::Block;
 use crate::column::Column;
 use crate::dead::Marks;
 use crate::error::{Error, Result};
+use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
@@ -53,6 +55,8 @@ pub struct Snapshot {
     /// Where the last commit ends in the history.
     end: Position,
     recorded: Log,
+    /// All that was said about identities.
+    links: LinkLog,
     /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
     as_of: Option<AsOf>,
 }
@@ -116,6 +120,7 @@ impl Snapshot {
             interactions: state.interactions(),
             end: state.end,
             recorded: state.recorded.clone(),
+            links: state.links.clone(),
             as_of: None,
         }
     }
