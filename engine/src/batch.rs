@@ -1,5 +1,6 @@
 //! Interactions on their way in.
 
+mod also;
 mod many;
 
 use crate::error::{Error, Result};
@@ -7,6 +8,8 @@ use crate::limits::{TIME_MIN_MS, VALUE_BYTES_MAX};
 use crate::model::{Identity, IdentityRef, Millis};
 use crate::schema::{AttrId, AttrType, Role, Schema};
 use crate::strings::StringTable;
+use also::Also;
+pub(crate) use also::Carried;
 
 /// A value on its way in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +36,7 @@ pub enum ValueRef<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interaction {
     pub(crate) identity: String,
+    pub(crate) also: Vec<String>,
     pub(crate) time: Millis,
     pub(crate) sequence: Option<u64>,
     pub(crate) values: Vec<(String, OwnedValue)>,
@@ -107,7 +111,21 @@ impl Interaction {
     /// milliseconds since 1970 UTC. A malformed identity is refused when it is
     /// appended.
     pub fn new(identity: impl Into<String>, time: Millis) -> Self {
-        Self { identity: identity.into(), time, sequence: None, values: Vec::new() }
+        Self { identity: identity.into(), also: Vec::new(), time, sequence: None, values: Vec::new() }
+    }
+
+    /// Another identity that it carries: the telephone of a caller who gave a customer number. It
+    /// comes under the most trusted of all, by [`Guards::primary`](crate::Guards::primary), and
+    /// every two of them are evidence that they are of one customer. May be said several times.
+    ///
+    /// ```
+    /// use throughline_engine::Interaction;
+    /// let call = Interaction::new("phone:+4420", 1_767_225_600_000).also("crm:42").kind("call");
+    /// ```
+    #[must_use]
+    pub fn also(mut self, identity: impl Into<String>) -> Self {
+        self.also.push(identity.into());
+        self
     }
 
     /// Orders it among interactions of the same time; the order of appending
@@ -181,6 +199,7 @@ pub struct Batch {
     event_id: Option<AttrId>,
     pub(crate) identities: StringTable,
     pub(crate) identity_codes: Vec<u32>,
+    also: Option<Box<Also>>,
     pub(crate) times: Vec<Millis>,
     pub(crate) sequences: Vec<Option<u64>>,
     pub(crate) columns: Vec<Option<BatchColumn>>,
@@ -194,6 +213,7 @@ impl Batch {
             event_id: schema.role(Role::EventId).map(|attribute| attribute.id),
             identities: StringTable::default(),
             identity_codes: Vec::new(),
+            also: None,
             times: Vec::new(),
             sequences: Vec::new(),
             columns: vec![None; schema.attributes().len()],
@@ -222,7 +242,8 @@ impl Batch {
                 BatchColumn::Float { values, .. } => values.capacity() * 9,
             })
             .sum();
-        columns + self.identities.memory_bytes() + self.times.capacity() * 28
+        let also = self.also.as_ref().map_or(0, |also| also.memory_bytes());
+        columns + also + self.identities.memory_bytes() + self.times.capacity() * 28
     }
 
     /// Begins an interaction.

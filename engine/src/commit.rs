@@ -4,6 +4,7 @@
 //! and syncs once. A commit that was not synced is wholly absent: it is not in
 //! memory, and reopening cuts it off.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -22,7 +23,7 @@ use crate::options::Options;
 use crate::records::links::FrameLinks;
 use crate::records::{self, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
-use crate::state::{DOMAIN_INTERACTIONS, State};
+use crate::state::{DOMAIN_INTERACTIONS, State, frames_of_rows};
 
 /// So much text is kept in memory however little memory there is.
 const TAIL_TEXT_BYTES_MIN: usize = 1 << 20;
@@ -36,7 +37,8 @@ pub struct Commit {
     pub added: u64,
     /// Interactions left out because their event id was known.
     pub duplicates: u64,
-    /// What was said about pairs of identities: links, cuts, rows that carried both.
+    /// What was said about pairs of identities: links, cuts, rows that carried both where none did
+    /// before.
     pub links: u64,
 }
 
@@ -89,6 +91,14 @@ struct Written {
     end: Position,
 }
 
+/// What commits written in this round say that is not in the state yet.
+struct Round {
+    schema: Arc<Schema>,
+    keys: HashSet<u128>,
+    /// Pairs of identities that rows carried.
+    pairs: HashSet<(String, String)>,
+}
+
 /// The writer: one a store, behind one lock.
 pub(crate) struct Writer {
     pub disk: Arc<dyn Disk>,
@@ -120,13 +130,15 @@ impl Writer {
     /// Commits all of `tickets` with one sync. Answers whether there is something to show.
     pub(crate) fn commit_all(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
         let mut written: Vec<Written> = Vec::with_capacity(tickets.len());
-        // Keys and schema of commits written in this round, not in the state yet.
-        let mut schema = Arc::clone(&self.state.names.schema);
-        let mut keys = std::collections::HashSet::new();
+        let mut round = Round {
+            schema: Arc::clone(&self.state.names.schema),
+            keys: HashSet::new(),
+            pairs: HashSet::new(),
+        };
         for ticket in tickets {
             let work = ticket.work.lock().take();
             let result = match work {
-                Some(work) => self.write(work, &mut schema, &mut keys),
+                Some(work) => self.write(work, &mut round),
                 None => continue,
             };
             match result {
@@ -190,33 +202,32 @@ impl Writer {
     }
 
     /// Writes the frames of one commit; `None` where there is nothing to commit.
-    fn write(
-        &mut self,
-        work: Work,
-        schema: &mut Arc<Schema>,
-        keys_written: &mut std::collections::HashSet<u128>,
-    ) -> Result<Option<Written>> {
+    fn write(&mut self, work: Work, round: &mut Round) -> Result<Option<Written>> {
         self.check_writable()?;
         let number = self.last_commit + 1;
         let mut frames = Vec::new();
         let mut keys = Vec::new();
         let (mut added, mut duplicates, mut rows, mut links) = (0, 0, 0, 0);
         let mut declared_now = None;
+        let mut pairs_now = Vec::new();
         match work {
-            Work::Record { kind, body } => frames.push((kind | FINAL, body)),
+            Work::Record { kind, body } => frames.push((kind, body)),
             Work::Links(frame) if frame.is_empty() => return Ok(None),
             Work::Links(frame) => {
                 self.state.names.check_room(&frame.one.texts)?;
                 self.state.names.check_room(&frame.other.texts)?;
                 links = frame.len() as u64;
-                frames.push((records::LINKS | FINAL, frame.encode()?));
+                frames.push((records::LINKS, frame.encode()?));
             }
             Work::Append(interactions) => {
-                let (batch, declared) = self.batch(&interactions, schema)?;
+                let (mut batch, declared) = self.batch(&interactions, &round.schema)?;
+                let carried = batch.take_carried(&self.state.links.guards(u64::MAX))?;
+                let mut pairs = self.state.new_pairs(&carried)?;
+                pairs.retain(|&(one, other)| !round.pairs.contains(&(one.to_owned(), other.to_owned())));
                 self.state.names.check_room(batch.identities.strings())?;
                 let mut frame = FrameRows::from_batch(batch);
                 keys = self.state.keys(&frame, DOMAIN_INTERACTIONS);
-                let keep = self.keep(&keys, keys_written)?;
+                let keep = self.keep(&keys, &round.keys)?;
                 duplicates = keep.iter().filter(|keep| !**keep).count() as u64;
                 if duplicates > 0 {
                     frame = frame.filtered(&keep);
@@ -226,7 +237,8 @@ impl Writer {
                 frame.number_from(self.rows);
                 added = frame.len() as u64;
                 rows = frame.len() as u32;
-                if added == 0 {
+                links = pairs.len() as u64;
+                if added == 0 && links == 0 {
                     return Ok(Some(Written {
                         ticket: Ticket::append(Vec::new()),
                         commit: Commit { number: self.last_commit, added, duplicates, links },
@@ -236,12 +248,22 @@ impl Writer {
                         end: self.history.end(),
                     }));
                 }
-                if let Some(declared) = declared {
-                    frames.push((records::SCHEMA, records::to_bytes(&declared)?));
-                    declared_now = Some(declared);
+                for frame in frames_of_rows(&pairs)? {
+                    frames.push((records::LINKS, frame.encode()?));
                 }
-                frames.push((records::INTERACTIONS | FINAL, frame.encode()?));
+                pairs_now = pairs.iter().map(|&(one, other)| (one.to_owned(), other.to_owned())).collect();
+                // A row that is left out still says whose identities it carried.
+                if added > 0 {
+                    if let Some(declared) = declared {
+                        frames.push((records::SCHEMA, records::to_bytes(&declared)?));
+                        declared_now = Some(declared);
+                    }
+                    frames.push((records::INTERACTIONS, frame.encode()?));
+                }
             }
+        }
+        if let Some((kind, _)) = frames.last_mut() {
+            *kind |= FINAL;
         }
         check_frames(&frames)?;
         let recorded = self.options.clock.now();
@@ -254,11 +276,12 @@ impl Writer {
             }
         }
         if let Some(declared) = declared_now {
-            *schema = Arc::new(declared);
+            round.schema = Arc::new(declared);
         }
         self.last_commit = number;
         self.rows += u64::from(rows);
-        keys_written.extend(keys.iter().flatten());
+        round.pairs.extend(pairs_now);
+        round.keys.extend(keys.iter().flatten());
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),
             commit: Commit { number, added, duplicates, links },
@@ -271,15 +294,11 @@ impl Writer {
 
     /// Which rows are new: their key is neither in the store, nor written in
     /// this round, nor that of an earlier row.
-    fn keep(
-        &mut self,
-        keys: &[Option<u128>],
-        written: &std::collections::HashSet<u128>,
-    ) -> Result<Vec<bool>> {
+    fn keep(&mut self, keys: &[Option<u128>], written: &HashSet<u128>) -> Result<Vec<bool>> {
         let given: Vec<u128> = keys.iter().flatten().copied().collect();
         let chunks = Arc::clone(self.state.chunks());
         let mut known = self.state.seen.contains(&chunks, &given)?.into_iter();
-        let mut earlier = std::collections::HashSet::with_capacity(given.len());
+        let mut earlier = HashSet::with_capacity(given.len());
         Ok(keys
             .iter()
             .map(|key| match key {
@@ -321,6 +340,10 @@ impl Writer {
             let identity = Identity::parse(&interaction.identity).map_err(at)?;
             check_time(interaction.time, latest).map_err(at)?;
             batch.begin(&identity, interaction.time);
+            for also in &interaction.also {
+                let identity = Identity::parse(also).map_err(at)?;
+                batch.also((&identity).into()).map_err(at)?;
+            }
             if let Some(sequence) = interaction.sequence {
                 batch.sequence(sequence);
             }

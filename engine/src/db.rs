@@ -461,6 +461,8 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
 }
 
 #[cfg(test)]
+mod also_tests;
+#[cfg(test)]
 mod as_of_tests;
 #[cfg(test)]
 mod backup_tests;

@@ -148,8 +148,12 @@ impl LinkLog {
         }
     }
 
+    /// The number of a source that was met before.
+    pub(crate) fn find_source(&self, name: &str) -> Option<u32> {
+        self.sources.find(name)
+    }
+
     /// The name of a source.
-    #[cfg(test)]
     pub(crate) fn source(&self, number: u32) -> &str {
         self.sources.get(number)
     }
@@ -183,6 +187,12 @@ impl LinkLog {
             out.extend(piece.iter().skip(first));
         }
         Ok(out)
+    }
+
+    /// All that was said, in order, a part at a time.
+    pub(crate) fn parts<'a>(&'a self, chunks: &'a Chunks) -> impl Iterator<Item = Result<Vec<Entry>>> + 'a {
+        let sealed = self.sealed.pages.iter().map(|page| read(chunks, page));
+        sealed.chain(self.pieces.iter().map(|piece| Ok(piece.to_vec())))
     }
 
     /// Says that what [`LinkLog::seal`] wrote is in the graph.
@@ -317,6 +327,8 @@ mod tests {
                 }
             }
             prop_assert_eq!(evidence.len(), list.len() as u64);
+            let parts: Vec<_> = evidence.parts(&chunks).collect::<Result<_>>().expect("reads");
+            prop_assert_eq!(parts.concat(), list.clone());
             for commit in 0..=steps.len() as u64 {
                 let expected: Vec<Entry> = list.iter().copied().filter(|entry| entry.commit > commit).collect();
                 prop_assert_eq!(evidence.after(&chunks, commit).expect("reads"), expected);

@@ -1,5 +1,7 @@
 //! Bulk import: many batches that become visible by one commit.
 
+mod said;
+
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
@@ -16,6 +18,7 @@ use crate::records::{self, FINAL, FrameRows, Source};
 use crate::schema::{AttrId, AttrType, Role, Schema, Subject};
 use crate::snapshot::Shown;
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, Mark};
+use said::SaidBefore;
 
 /// Distinct rows whose number of occurrences is kept in memory.
 const OCCURRENCES_IN_MEMORY: usize = 900_000;
@@ -31,6 +34,12 @@ pub struct ImportReport {
     pub added: u64,
     /// Rows that the store already had.
     pub duplicates: u64,
+    /// Links added, and whatever else [`Import::say`] added.
+    pub links: u64,
+    /// Links that the store had already.
+    pub links_left_out: u64,
+    /// Pairs of identities that rows carried and none did before.
+    pub pairs: u64,
     /// Interactions in the store now.
     pub interactions: u64,
     /// Customers in the store now.
@@ -57,6 +66,11 @@ pub struct Import<'db> {
     spill: Scratch,
     added: u64,
     duplicates: u64,
+    links: u64,
+    links_left_out: u64,
+    pairs: u64,
+    /// What is asked whether a link was said before, once one is.
+    said: Option<SaidBefore>,
     done: bool,
 }
 
@@ -93,6 +107,10 @@ impl<'db> Import<'db> {
             spill,
             added: 0,
             duplicates: 0,
+            links: 0,
+            links_left_out: 0,
+            pairs: 0,
+            said: None,
             done: false,
             writer,
         })
@@ -126,7 +144,8 @@ impl<'db> Import<'db> {
 
     /// Takes a batch of interactions. A row whose event id the store has, or
     /// without one whose content it has as often as the source has shown it so
-    /// far, is left out. Answers how many were left out.
+    /// far, is left out. Answers how many were left out. What a row says of its identities
+    /// ([`Batch::also`]) counts also where the row is left out.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a time before 1900 or past the horizon; disk errors.
@@ -144,7 +163,7 @@ impl<'db> Import<'db> {
         self.take(batch, records::CUSTOMERS, DOMAIN_CUSTOMERS)
     }
 
-    fn take(&mut self, batch: Batch, kind: u8, domain: u8) -> Result<u64> {
+    fn take(&mut self, mut batch: Batch, kind: u8, domain: u8) -> Result<u64> {
         self.writer.check_writable()?;
         if batch.is_empty() {
             return Ok(0);
@@ -154,6 +173,7 @@ impl<'db> Import<'db> {
         for &time in &batch.times {
             check_time(time, latest)?;
         }
+        let carried = batch.take_carried(&self.writer.state.links.guards(u64::MAX))?;
         let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
         let mut frame = FrameRows::from_batch(batch);
         let mut digests = None;
@@ -166,6 +186,7 @@ impl<'db> Import<'db> {
         let keep = self.keep(&keys, &by_content)?;
         let duplicates = keep.iter().filter(|keep| !**keep).count();
         self.duplicates += duplicates as u64;
+        self.take_pairs(&carried)?;
         if duplicates == frame.len() {
             return Ok(duplicates as u64);
         }
@@ -184,13 +205,14 @@ impl<'db> Import<'db> {
         let rows = frame.len() as u64;
         let recorded = self.write(kind, rows as u32, &body)?;
         let taken = self.add(frame, &keys, kind, recorded);
-        if let Err(error) = taken {
-            // The history has rows that the state has not: this must not be committed.
-            self.writer.poisoned = Some(error.to_string());
-            return Err(error);
-        }
+        self.poison_where_failed(taken)?;
         self.added += rows;
         Ok(duplicates as u64)
+    }
+
+    /// After an error history and state may differ: this must not be committed.
+    fn poison_where_failed<T>(&mut self, done: Result<T>) -> Result<T> {
+        done.inspect_err(|error| self.writer.poisoned = Some(error.to_string()))
     }
 
     /// Takes rows that are written into the state, as reading them back would.
@@ -256,7 +278,7 @@ impl<'db> Import<'db> {
 
     /// Before the first rows: where they come from; before rows that need it: the schema.
     fn write_declared(&mut self) -> Result<()> {
-        if self.added == 0 && self.writer.history.end() == self.start {
+        if self.writer.history.end() == self.start {
             let source = records::to_bytes(&Source { name: self.source.clone() })?;
             self.write(records::SOURCE, 0, &source)?;
         }
@@ -281,14 +303,14 @@ impl<'db> Import<'db> {
         }
     }
 
-    /// Makes all of it durable and visible. An import without new rows changes
+    /// Makes all of it durable and visible. An import that says nothing new changes
     /// nothing, not even the schema.
     ///
     /// # Errors
     /// Disk and graph errors. After one the store must be reopened, and then
     /// shows either all of the import or nothing of it.
     pub fn commit(mut self) -> Result<ImportReport> {
-        if self.added == 0 {
+        if self.writer.history.end() == self.start {
             let report = self.report();
             self.abandon()?;
             return Ok(report);
@@ -326,6 +348,9 @@ impl<'db> Import<'db> {
             commit: self.writer.state.commit,
             added: self.added,
             duplicates: self.duplicates,
+            links: self.links,
+            links_left_out: self.links_left_out,
+            pairs: self.pairs,
             interactions: self.writer.state.interactions(),
             customers: self.writer.state.present.len(),
         }

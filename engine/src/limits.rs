@@ -2,6 +2,8 @@
 
 /// Longest `namespace:key` of an identity.
 pub const IDENTITY_BYTES_MAX: usize = 1_024;
+/// Most identities that one interaction carries: every two of them are a pair.
+pub const ROW_IDENTITIES_MAX: usize = 16;
 /// Most values that are blocked by name, of all namespaces together.
 pub const BLOCKED_VALUES_MAX: usize = 65_536;
 /// Most patterns of blocked values: each is tried on every identity that is paired.

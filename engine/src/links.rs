@@ -69,13 +69,18 @@ impl Link {
 
     /// How certain it is, in thousandths exactly.
     pub fn confidence(&self) -> f64 {
-        f64::from(self.thousandths) / f64::from(FULL_CONFIDENCE)
+        confidence_of(self.thousandths)
     }
 
     /// Who says so; may be empty.
     pub fn source(&self) -> &str {
         &self.source
     }
+}
+
+/// A confidence that is kept in thousandths.
+pub(crate) fn confidence_of(thousandths: u16) -> f64 {
+    f64::from(thousandths) / f64::from(FULL_CONFIDENCE)
 }
 
 /// Refuses an identity and itself.

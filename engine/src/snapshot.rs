@@ -15,6 +15,7 @@ use roaring::RoaringBitmap;
 
 pub use indexed::TallyCell;
 pub use units::Unit;
+pub use whole::Saying;
 
 use crate::block::Block;
 use crate::column::Column;
@@ -56,6 +57,8 @@ pub struct Snapshot {
     /// Where the last commit ends in the history.
     end: Position,
     recorded: Log,
+    /// All that was said about identities.
+    links: LinkLog,
     /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
     as_of: Option<AsOf>,
     /// What was said about identities.
@@ -124,6 +127,7 @@ impl Snapshot {
             interactions: state.interactions(),
             end: state.end,
             recorded: state.recorded.clone(),
+            links: state.links.clone(),
             as_of: None,
             links: state.links.clone(),
             last_relinked: LastRelinked::default(),

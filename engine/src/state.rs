@@ -2,6 +2,7 @@
 //! and the names and keys that new rows are checked against.
 
 mod links;
+mod pairs;
 mod rewrite;
 mod tables;
 
@@ -33,6 +34,7 @@ use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
 use crate::tail::Tail;
 use crate::ties::Ties;
+pub(crate) use pairs::frames_of_rows;
 pub(crate) use tables::{bitmap, bitmap_bytes};
 use tables::{load_table, save_table};
 

@@ -218,7 +218,6 @@ impl Ties {
     }
 
     /// Whether a row carried both of two identities.
-    #[cfg(test)]
     pub(crate) fn has_row(&self, one: u32, other: u32) -> bool {
         let place = self.by_ends.get(&(one.min(other), one.max(other)));
         place.and_then(|&place| self.ties.get(place as usize)).is_some_and(|tie| tie.row)

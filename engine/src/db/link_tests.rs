@@ -16,7 +16,7 @@ use crate::model::{Identity, IdentityOrdinal};
 use crate::resolution::{Evidence, Known, Said, resolve};
 use crate::schema::AttrId;
 
-const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 10] = [
     "phone:1",
     "crm:1",
     "email:a@b",
@@ -29,11 +29,11 @@ const NAMES: [&str; 10] = [
     "crm:3",
 ];
 
-fn identity(place: usize) -> Identity {
+pub(super) fn identity(place: usize) -> Identity {
     Identity::parse(NAMES[place]).expect("parses")
 }
 
-fn open(disk: &SimDisk) -> Db {
+pub(super) fn open(disk: &SimDisk) -> Db {
     open_with(disk, 1_000, &Arc::new(AtomicI64::new(START)))
 }
 
@@ -48,9 +48,9 @@ fn open_with(disk: &SimDisk, tail_interactions: usize, hands: &Arc<AtomicI64>) -
 }
 
 /// Each customer by the name it is shown by: what came under which identity, in order.
-type Portrait = BTreeMap<String, Vec<(Millis, String)>>;
+pub(super) type Portrait = BTreeMap<String, Vec<(Millis, String)>>;
 
-fn portrait(db: &Db) -> Portrait {
+pub(super) fn portrait(db: &Db) -> Portrait {
     portrait_of(&db.snapshot())
 }
 
@@ -108,14 +108,14 @@ fn portrait_of(snapshot: &Snapshot) -> Portrait {
 
 /// What happened, in lists.
 #[derive(Default)]
-struct Model {
-    rows: Vec<(Millis, usize)>,
-    said: Vec<Evidence>,
-    guards: Guards,
+pub(super) struct Model {
+    pub rows: Vec<(Millis, usize)>,
+    pub said: Vec<Evidence>,
+    pub guards: Guards,
 }
 
 impl Model {
-    fn portrait(&self) -> Portrait {
+    pub(super) fn portrait(&self) -> Portrait {
         let blocked = |place: u32| self.guards.blocks((&identity(place as usize)).into());
         let known = Known { text: &|place| NAMES[place as usize], blocked: &blocked };
         let resolved = resolve(&self.said, &known, &self.guards);
@@ -245,11 +245,11 @@ proptest! {
     }
 }
 
-fn names(db: &Db) -> BTreeSet<String> {
+pub(super) fn names(db: &Db) -> BTreeSet<String> {
     portrait(db).into_keys().collect()
 }
 
-fn link(one: &str, other: &str) -> Link {
+pub(super) fn link(one: &str, other: &str) -> Link {
     Link::new(Identity::parse(one).expect("parses"), Identity::parse(other).expect("parses"))
         .expect("are two")
 }

@@ -1,10 +1,34 @@
 //! What a copy of the whole store is made from.
 
+use std::sync::Arc;
+
 use super::Snapshot;
 use crate::block::Block;
 use crate::error::Result;
+use crate::guards::Guards;
 use crate::head::Head;
-use crate::model::Millis;
+use crate::links::confidence_of;
+use crate::model::{IdentityOrdinal, Millis};
+use crate::resolution::Said;
+
+/// Something that was said about two identities.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Saying<'a> {
+    /// One of the two.
+    pub one: IdentityOrdinal,
+    /// The other.
+    pub other: IdentityOrdinal,
+    /// What was said.
+    pub said: Said,
+    /// How certain a link is; `None` of what is none.
+    pub confidence: Option<f64>,
+    /// Who said so; may be empty.
+    pub source: &'a str,
+    /// The commit that said so.
+    pub commit: u64,
+    /// When it was recorded.
+    pub recorded: Millis,
+}
 
 impl Snapshot {
     /// The HEAD of a store that holds what this snapshot sees and has no graph. What is shown
@@ -28,5 +52,33 @@ impl Snapshot {
     /// [`Error::Damaged`](crate::Error::Damaged) as [`Snapshot::read`].
     pub fn recorded(&self) -> Result<Vec<(u64, Millis)>> {
         self.recorded.all(&self.version.chunks)
+    }
+
+    /// All that was said about identities, in order, some thousands at a time. Said again in this
+    /// order to an empty store ([`Import::say`](crate::Import::say)), under the same rules, it makes
+    /// the same customers.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged) as [`Snapshot::read`].
+    pub fn said(&self) -> impl Iterator<Item = Result<Vec<Saying<'_>>>> {
+        let last = self.as_of.map_or(u64::MAX, |as_of| as_of.commit);
+        self.links.parts(&self.version.chunks).map(move |entries| {
+            let seen = entries?.into_iter().filter(|entry| entry.commit <= last);
+            let sayings = seen.map(|entry| Saying {
+                one: entry.one,
+                other: entry.other,
+                said: entry.said,
+                confidence: (entry.said == Said::Link).then(|| confidence_of(entry.confidence)),
+                source: self.links.source(entry.source),
+                commit: entry.commit,
+                recorded: entry.recorded,
+            });
+            Ok(sayings.collect())
+        })
+    }
+
+    /// The rules for joining identities.
+    pub fn guards(&self) -> Arc<Guards> {
+        self.links.guards(self.as_of.map_or(u64::MAX, |as_of| as_of.commit))
     }
 }
