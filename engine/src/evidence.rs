@@ -149,7 +149,6 @@ impl LinkLog {
     }
 
     /// The name of a source.
-    #[cfg(test)]
     pub(crate) fn source(&self, number: u32) -> &str {
         self.sources.get(number)
     }

@@ -2,6 +2,8 @@
 
 mod customers;
 mod indexed;
+mod links;
+mod parted;
 mod units;
 mod whole;
 
@@ -13,12 +15,14 @@ use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 pub use indexed::TallyCell;
+pub use links::{LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow};
 pub use units::Unit;
 
 use crate::block::Block;
 use crate::column::Column;
 use crate::dead::Marks;
 use crate::error::{Error, Result};
+use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
@@ -53,6 +57,10 @@ pub struct Snapshot {
     /// Where the last commit ends in the history.
     end: Position,
     recorded: Log,
+    /// What was said about identities.
+    links: LinkLog,
+    /// Times of the first and the last interaction, where others are not in it; see [`Snapshot::only`].
+    span: Option<(Millis, Millis)>,
     /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
     as_of: Option<AsOf>,
 }
@@ -116,6 +124,8 @@ impl Snapshot {
             interactions: state.interactions(),
             end: state.end,
             recorded: state.recorded.clone(),
+            links: state.links.clone(),
+            span: None,
             as_of: None,
         }
     }
@@ -187,6 +197,9 @@ impl Snapshot {
     pub fn time_span(&self) -> Option<(Millis, Millis)> {
         if let Some(as_of) = self.as_of {
             return as_of.span;
+        }
+        if self.span.is_some() {
+            return self.span;
         }
         let first = self.units.iter().map(|unit| unit.time_min).min()?;
         let last = self.units.iter().map(|unit| unit.time_max).max()?;

@@ -11,10 +11,10 @@ use crate::disk_sim::SimDisk;
 use crate::guards::Guards;
 use crate::links::Link;
 use crate::model::{Identity, IdentityOrdinal};
-use crate::resolution::{Evidence, Known, Said, resolve};
+use crate::resolution::{Evidence, Known, Resolved, Said, resolve};
 use crate::schema::AttrId;
 
-const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 10] = [
     "phone:1",
     "crm:1",
     "email:a@b",
@@ -27,20 +27,23 @@ const NAMES: [&str; 10] = [
     "crm:3",
 ];
 
-fn identity(place: usize) -> Identity {
+pub(super) fn identity(place: usize) -> Identity {
     Identity::parse(NAMES[place]).expect("parses")
 }
 
-fn open(disk: &SimDisk) -> Db {
+pub(super) fn open(disk: &SimDisk) -> Db {
     let options = Options { memory_bytes: 1 << 20, ..Options::default() };
     Db::open_on(Arc::new(disk.clone()), options).expect("opens")
 }
 
 /// Each customer by the name it is shown by: what came under which identity, in order.
-type Portrait = BTreeMap<String, Vec<(Millis, String)>>;
+pub(super) type Portrait = BTreeMap<String, Vec<(Millis, String)>>;
 
 fn portrait(db: &Db) -> Portrait {
-    let snapshot = db.snapshot();
+    portrait_of(&db.snapshot())
+}
+
+pub(super) fn portrait_of(snapshot: &Snapshot) -> Portrait {
     let mut out = Portrait::new();
     let mut present = RoaringBitmap::new();
     for unit in 0..snapshot.units().len() {
@@ -74,17 +77,21 @@ fn portrait(db: &Db) -> Portrait {
 
 /// What happened, in lists.
 #[derive(Default)]
-struct Model {
-    rows: Vec<(Millis, usize)>,
-    said: Vec<Evidence>,
-    guards: Guards,
+pub(super) struct Model {
+    pub(super) rows: Vec<(Millis, usize)>,
+    pub(super) said: Vec<Evidence>,
+    pub(super) guards: Guards,
 }
 
 impl Model {
-    fn portrait(&self) -> Portrait {
+    pub(super) fn resolved(&self) -> Resolved {
         let blocked = |place: u32| self.guards.blocks((&identity(place as usize)).into());
         let known = Known { text: &|place| NAMES[place as usize], blocked: &blocked };
-        let resolved = resolve(&self.said, &known, &self.guards);
+        resolve(&self.said, &known, &self.guards)
+    }
+
+    pub(super) fn portrait(&self) -> Portrait {
+        let resolved = self.resolved();
         let shown: BTreeMap<u32, u32> = resolved.shown.iter().copied().collect();
         let mut out = Portrait::new();
         for &(time, place) in &self.rows {
