@@ -481,4 +481,6 @@ mod import_tests;
 #[cfg(test)]
 mod link_tests;
 #[cfg(test)]
+mod links_asked_tests;
+#[cfg(test)]
 mod tests;

@@ -81,4 +81,6 @@ pub use links::Link;
 pub use model::{CustomerOrdinal, Identity, IdentityOrdinal, IdentityRef, Millis};
 pub use resolution::{Evidence, Known, PairStanding, Resolved, Said, Standing, resolve};
 pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
-pub use snapshot::{Saying, Snapshot, Symbols, TallyCell, Unit};
+pub use snapshot::{
+    LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow, Saying, Snapshot, Symbols, TallyCell, Unit,
+};

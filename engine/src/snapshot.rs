@@ -2,6 +2,8 @@
 
 mod customers;
 mod indexed;
+mod links;
+mod parted;
 mod relinked;
 mod units;
 mod whole;
@@ -14,6 +16,7 @@ use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 pub use indexed::TallyCell;
+pub use links::{LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow};
 pub use units::Unit;
 pub use whole::Saying;
 
@@ -57,12 +60,12 @@ pub struct Snapshot {
     /// Where the last commit ends in the history.
     end: Position,
     recorded: Log,
-    /// All that was said about identities.
-    links: LinkLog,
-    /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
-    as_of: Option<AsOf>,
     /// What was said about identities.
     links: LinkLog,
+    /// Times of the first and the last interaction, where others are not in it; see [`Snapshot::only`].
+    span: Option<(Millis, Millis)>,
+    /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
+    as_of: Option<AsOf>,
     last_relinked: LastRelinked,
     /// Customers of an earlier commit, where they are others now.
     overlay: Option<Overlay>,
@@ -128,8 +131,8 @@ impl Snapshot {
             end: state.end,
             recorded: state.recorded.clone(),
             links: state.links.clone(),
+            span: None,
             as_of: None,
-            links: state.links.clone(),
             last_relinked: LastRelinked::default(),
             overlay: None,
         }
@@ -205,6 +208,9 @@ impl Snapshot {
     pub fn time_span(&self) -> Option<(Millis, Millis)> {
         if let Some(as_of) = self.as_of {
             return as_of.span;
+        }
+        if self.span.is_some() {
+            return self.span;
         }
         self.time_span_of_all()
     }

@@ -184,7 +184,8 @@ impl Ties {
         (region, resolve(&evidence, &known, guards))
     }
 
-    /// The regions of some, and all that counts of what was said in them.
+    /// Those who can be one customer with one of `some`, and what was said about them, pair by pair,
+    /// as far as it counts.
     pub(crate) fn region(&self, some: &RoaringBitmap) -> (RoaringBitmap, Vec<Evidence>) {
         let mut region = some.clone();
         let mut open: Vec<u32> = some.iter().filter(|&identity| !self.is_alone(identity)).collect();
@@ -206,13 +207,11 @@ impl Ties {
     }
 
     /// All that counts of what was said, pair by pair, for [`resolve`]; and who is blocked.
-    #[cfg(test)]
     pub(crate) fn evidence(&self) -> Vec<Evidence> {
         self.ties.iter().flat_map(Tie::evidence).collect()
     }
 
     /// Whether an identity that something was said about is blocked.
-    #[cfg(test)]
     pub(crate) fn is_blocked(&self, identity: u32) -> bool {
         self.ends.get(&identity).is_some_and(|end| end.blocked)
     }

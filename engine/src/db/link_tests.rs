@@ -13,7 +13,7 @@ use crate::disk_sim::SimDisk;
 use crate::guards::Guards;
 use crate::links::Link;
 use crate::model::{Identity, IdentityOrdinal};
-use crate::resolution::{Evidence, Known, Said, resolve};
+use crate::resolution::{Evidence, Known, Resolved, Said, resolve};
 use crate::schema::AttrId;
 
 pub(super) const NAMES: [&str; 10] = [
@@ -54,7 +54,7 @@ pub(super) fn portrait(db: &Db) -> Portrait {
     portrait_of(&db.snapshot())
 }
 
-fn portrait_of(snapshot: &Snapshot) -> Portrait {
+pub(super) fn portrait_of(snapshot: &Snapshot) -> Portrait {
     let mut out = Portrait::new();
     let mut present = RoaringBitmap::new();
     for unit in 0..snapshot.units().len() {
@@ -115,10 +115,14 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn portrait(&self) -> Portrait {
+    pub(super) fn resolved(&self) -> Resolved {
         let blocked = |place: u32| self.guards.blocks((&identity(place as usize)).into());
         let known = Known { text: &|place| NAMES[place as usize], blocked: &blocked };
-        let resolved = resolve(&self.said, &known, &self.guards);
+        resolve(&self.said, &known, &self.guards)
+    }
+
+    pub(super) fn portrait(&self) -> Portrait {
+        let resolved = self.resolved();
         let shown: BTreeMap<u32, u32> = resolved.shown.iter().copied().collect();
         let mut out = Portrait::new();
         for &(time, place) in &self.rows {
