@@ -474,4 +474,6 @@ mod format_tests;
 #[cfg(test)]
 mod import_tests;
 #[cfg(test)]
+mod own_times_tests;
+#[cfg(test)]
 mod tests;

@@ -12,13 +12,13 @@ use crate::dead::Dead;
 use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
 use crate::history::Position;
-use crate::recorded::RecordedPage;
+use crate::recorded::{OwnPage, RecordedPage};
 use crate::records;
 use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,8 @@ pub(crate) struct Manifest {
     pub rows: u64,
     /// When commits were recorded.
     pub recorded: Vec<RecordedPage>,
+    /// When rows were recorded that say so themselves; `None` where none does.
+    pub own_times: Option<OwnPage>,
     /// Customers with an interaction, a roaring bitmap in its portable format.
     pub present: Blob,
     pub ranges: Vec<Range>,
@@ -135,6 +137,7 @@ impl Manifest {
             interactions: 0,
             rows: 0,
             recorded: Vec::new(),
+            own_times: None,
             present: Blob::default(),
             ranges: Vec::new(),
             symbols: Vec::new(),
@@ -193,8 +196,10 @@ impl Manifest {
             out.extend(&page.blob.pages);
         }
         out.extend(&self.present.pages);
-        for page in &self.recorded {
-            out.extend(&page.blob.pages);
+        for blob in
+            self.recorded.iter().map(|page| &page.blob).chain(self.own_times.iter().map(|own| &own.blob))
+        {
+            out.extend(&blob.pages);
         }
         for run in &self.digests {
             out.extend(&run.pages);

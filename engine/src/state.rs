@@ -200,7 +200,7 @@ impl State {
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
             rows: manifest.rows,
-            recorded: Log::load(&manifest.recorded),
+            recorded: Log::load(&chunks, &manifest.recorded, manifest.own_times.as_ref())?,
             end: manifest.covered,
             threads: 1,
             next_chunk: manifest.next_chunk,
@@ -487,6 +487,7 @@ impl State {
             (None, _) => None,
         };
         manifest.recorded = self.recorded.seal(&mut out, &chunks)?;
+        manifest.own_times = self.recorded.seal_own(&mut out, manifest.own_times.as_ref())?;
         manifest.commit = self.commit;
         manifest.rows = self.rows;
         manifest.covered = self.end;
@@ -510,7 +511,7 @@ impl State {
         self.next_chunk = manifest.next_chunk;
         self.tail = Tail::default();
         self.unmarked = Unmarked::default();
-        self.recorded = Log::load(&manifest.recorded);
+        self.recorded = self.recorded.sealed(&manifest.recorded);
         self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
         self.version = Version::new(manifest, chunks);
         old.superseded(&self.version, dropped);
