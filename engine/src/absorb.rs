@@ -183,12 +183,30 @@ pub(crate) fn take_rows(
     what: &str,
 ) -> Result<Option<Rows>> {
     state.rows += frame.len() as u64;
+    note_recorded(state, &frame, kind, commit, recorded);
     if kind == records::CUSTOMERS {
-        state.recorded.note(commit, recorded, true, &[]);
         let rows = state.names.number_rows(frame, Subject::Customer, commit, what)?;
         state.add_customers(rows)?;
         return Ok(None);
     }
-    state.recorded.note(commit, recorded, true, &frame.times);
     state.names.number_rows(frame, Subject::Interaction, commit, what).map(Some)
+}
+
+/// Takes in when the rows of a frame were recorded: with their commit, or as they say themselves.
+fn note_recorded(state: &mut State, frame: &FrameRows, kind: u8, commit: u64, recorded: Millis) {
+    let log = &mut state.recorded;
+    let times = if kind == records::CUSTOMERS { &[][..] } else { &frame.times };
+    let Some(own) = frame.recorded() else { return log.note(commit, recorded, true, times) };
+    let own: Vec<Option<Millis>> = own.collect();
+    // No row was recorded after its commit, whatever the clock did.
+    let latest = own.iter().flatten().max().map_or(recorded, |&latest| latest.max(recorded));
+    let others: Vec<Millis> =
+        times.iter().zip(&own).filter(|(_, own)| own.is_none()).map(|(time, _)| *time).collect();
+    log.note(commit, latest, true, &others);
+    match kind {
+        records::CUSTOMERS => {
+            own.iter().flatten().min().into_iter().for_each(|&first| log.note_first_own(first))
+        }
+        _ => log.note_own(own.iter().zip(times).filter_map(|(own, &time)| Some(((*own)?, time))).collect()),
+    }
 }

@@ -202,6 +202,8 @@ pub struct Batch {
     also: Option<Box<Also>>,
     pub(crate) times: Vec<Millis>,
     pub(crate) sequences: Vec<Option<u64>>,
+    /// Shorter than the batch where the rest has none of its own.
+    pub(crate) recorded: Vec<Option<Millis>>,
     pub(crate) columns: Vec<Option<BatchColumn>>,
 }
 
@@ -216,6 +218,7 @@ impl Batch {
             also: None,
             times: Vec::new(),
             sequences: Vec::new(),
+            recorded: Vec::new(),
             columns: vec![None; schema.attributes().len()],
         }
     }
@@ -243,7 +246,8 @@ impl Batch {
             })
             .sum();
         let also = self.also.as_ref().map_or(0, |also| also.memory_bytes());
-        columns + also + self.identities.memory_bytes() + self.times.capacity() * 28
+        let own = self.times.capacity() * 28 + self.recorded.capacity() * 16;
+        columns + also + self.identities.memory_bytes() + own
     }
 
     /// Begins an interaction.
@@ -265,6 +269,15 @@ impl Batch {
     pub fn sequence(&mut self, sequence: u64) {
         if let Some(last) = self.sequences.last_mut() {
             *last = Some(sequence);
+        }
+    }
+
+    /// Sets when the row begun last was recorded, where that is not when it is imported: what
+    /// [`Snapshot::as_of`](crate::Snapshot::as_of) goes by. It must not lie in the future.
+    pub fn recorded(&mut self, at: Millis) {
+        if let Some(last) = self.len().checked_sub(1) {
+            self.recorded.resize(last, None);
+            self.recorded.push(Some(at));
         }
     }
 
@@ -349,6 +362,22 @@ impl Batch {
             _ => false,
         }
     }
+}
+
+/// Checks when a row says that it was recorded.
+///
+/// # Errors
+/// [`Error::Invalid`] where that is before 1900 or after `now`.
+pub(crate) fn check_recorded(recorded: Millis, now: Millis) -> Result<()> {
+    if recorded < TIME_MIN_MS {
+        return Err(Error::invalid(format!("recording time {recorded} ms is before 1900")));
+    }
+    if recorded > now {
+        return Err(Error::invalid(format!(
+            "recording time {recorded} ms is after now, {now} ms: a clock error?"
+        )));
+    }
+    Ok(())
 }
 
 fn set_int(slot: &mut Option<BatchColumn>, row: usize, int: i64) {

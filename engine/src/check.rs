@@ -1,23 +1,26 @@
 //! Verification: every stored byte that has a checksum, and the invariants.
 
 mod identities;
+mod recorded;
 
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
 
 use crate::block::Block;
+use crate::dead::Marks;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::index::{IndexBuilder, IndexReader};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::Run;
-use crate::merge::select_places;
+use crate::merge::{select_places, without_customers};
 use crate::schema::{AttrId, AttrType};
 use crate::segment::Chosen;
 use crate::span::{Wanted, read_segment};
 use crate::state::State;
 use crate::tallies::{self, Pair, Tally};
+use recorded::OwnRows;
 
 /// What [`Db::check`](crate::Db::check) read and verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,9 +72,10 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
         return Ok(report);
     }
     let mut living = RoaringBitmap::new();
+    let mut own = OwnRows::of(state)?;
     for (number, range) in (0_u32..).zip(&version.manifest.ranges) {
         for run in range.all() {
-            if let Err(error) = check_run(state, number, run, &mut report, &mut living) {
+            if let Err(error) = check_run(state, number, run, &mut report, &mut living, &mut own) {
                 report.problems.push(error.to_string());
             }
         }
@@ -79,7 +83,10 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
     state.unmarked.customers().remove_from(&mut living);
     for piece in state.tail.pieces() {
         living.extend(piece.block().customers.iter().filter(|customer| !piece.is_dead(**customer)));
+        let wrong = own.add(&piece.living(Wanted::These(&[AttrId::RECORDED, AttrId::COMMIT])));
+        report.problems.extend(wrong.map(|wrong| format!("in memory: {wrong}")));
     }
+    report.problems.extend(own.end());
     // Where a run is not sound, it has been said already who is missing.
     if report.problems.is_empty() && living != *state.present {
         report.problems.push(format!(
@@ -131,6 +138,7 @@ fn check_run(
     run: &Run,
     report: &mut CheckReport,
     living: &mut RoaringBitmap,
+    own: &mut OwnRows<'_>,
 ) -> Result<()> {
     let chunks = state.chunks();
     let mut builder = IndexBuilder::new(number);
@@ -193,6 +201,13 @@ fn check_run(
         let places = Chosen::These(&marked).places(&block.customers);
         dead.add(&select_places(&block, &places, &block.columns));
         living.extend(block.customers.iter().filter(|customer| !run.dead.customers.contains(**customer)));
+        if block.column(AttrId::RECORDED).is_some() {
+            let dead = [&run.dead.customers, state.unmarked.customers()];
+            let alive = dead.into_iter().filter_map(Marks::get).fold(block, without_customers);
+            if let Some(wrong) = own.add(&alive) {
+                return Err(damaged(wrong));
+            }
+        }
     }
     if all_tallies != all.tallies {
         let name = format!("{}/tallies of range {number}", chunks.folder());

@@ -483,4 +483,6 @@ mod link_tests;
 #[cfg(test)]
 mod links_asked_tests;
 #[cfg(test)]
+mod own_times_tests;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 
 use crate::absorb::{Sorter, seal_sorted, take_rows};
-use crate::batch::{Batch, check_time};
+use crate::batch::{Batch, check_recorded, check_time};
 use crate::commit::{Writer, check_frames};
 use crate::dedupe::{Arrivals, Spill};
 use crate::disk::{Disk, DiskFile, How};
@@ -145,10 +145,12 @@ impl<'db> Import<'db> {
     /// Takes a batch of interactions. A row whose event id the store has, or
     /// without one whose content it has as often as the source has shown it so
     /// far, is left out. Answers how many were left out. What a row says of its identities
-    /// ([`Batch::also`]) counts also where the row is left out.
+    /// ([`Batch::also`]) counts also where the row is left out. When a row was recorded
+    /// ([`Batch::recorded`]) is no part of its content.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a time before 1900 or past the horizon; disk errors.
+    /// [`Error::Invalid`] for a time before 1900 or past the horizon, and for a recording time before
+    /// 1900 or in the future; disk errors.
     pub fn push(&mut self, batch: Batch) -> Result<u64> {
         self.take(batch, records::INTERACTIONS, DOMAIN_INTERACTIONS)
     }
@@ -169,9 +171,13 @@ impl<'db> Import<'db> {
             return Ok(0);
         }
         let options = &self.writer.options;
-        let latest = options.clock.now().saturating_add(options.horizon_ms);
+        let now = options.clock.now();
+        let latest = now.saturating_add(options.horizon_ms);
         for &time in &batch.times {
             check_time(time, latest)?;
+        }
+        for &recorded in batch.recorded.iter().flatten() {
+            check_recorded(recorded, now)?;
         }
         let carried = batch.take_carried(&self.writer.state.links.guards(u64::MAX))?;
         let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();

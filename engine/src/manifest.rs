@@ -14,7 +14,7 @@ use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
 use crate::evidence::LinksMeta;
 use crate::history::Position;
-use crate::recorded::RecordedPage;
+use crate::recorded::{OwnPage, RecordedPage};
 use crate::records;
 use crate::schema::{AttrId, Schema};
 
@@ -104,6 +104,8 @@ pub(crate) struct Manifest {
     pub rows: u64,
     /// When commits were recorded.
     pub recorded: Vec<RecordedPage>,
+    /// When rows were recorded that say so themselves; `None` where none does.
+    pub own_times: Option<OwnPage>,
     /// Customers with an interaction, a roaring bitmap in its portable format.
     pub present: Blob,
     pub ranges: Vec<Range>,
@@ -141,6 +143,7 @@ impl Manifest {
             interactions: 0,
             rows: 0,
             recorded: Vec::new(),
+            own_times: None,
             present: Blob::default(),
             ranges: Vec::new(),
             symbols: Vec::new(),
@@ -203,8 +206,10 @@ impl Manifest {
         out.extend(self.of_identities.chunks());
         out.extend(self.links.chunks());
         out.extend(&self.present.pages);
-        for page in &self.recorded {
-            out.extend(&page.blob.pages);
+        for blob in
+            self.recorded.iter().map(|page| &page.blob).chain(self.own_times.iter().map(|own| &own.blob))
+        {
+            out.extend(&blob.pages);
         }
         for run in &self.digests {
             out.extend(&run.pages);

@@ -164,6 +164,10 @@ impl Names {
         };
         let mut columns = Vec::with_capacity(frame.columns.len() + 3);
         for (attr, column) in frame.columns {
+            if attr == AttrId::RECORDED {
+                columns.push((attr, column));
+                continue;
+            }
             let Some(attribute) = self.schema.get(attr) else {
                 return Err(Error::damaged(what, 0, format!("attribute {} is not in the schema", attr.0)));
             };

@@ -2,7 +2,9 @@
 //!
 //! An entry a commit that holds rows, ascending. Sealed ones lie in pages of
 //! the graph, newer ones in memory; both follow from the history. A look-up
-//! reads one page.
+//! reads one page. Rows with recording times of their own are told of beside (`own.rs`).
+
+mod own;
 
 use std::sync::Arc;
 
@@ -12,11 +14,12 @@ use crate::chunks::{Blob, ChunkWriter, Chunks};
 use crate::error::Result;
 use crate::model::Millis;
 use crate::number_rows;
+pub(crate) use own::{ByThen, OwnTimes, Tally};
 
 /// Entries in a page; the last page is written again until it is full.
 const PAGE_ENTRIES: usize = 1 << 14;
 /// Numbers an entry is made of.
-const FIELDS: usize = 5;
+const FIELDS: usize = own::NUMBERS;
 
 /// What had been recorded once a commit was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +28,11 @@ pub(crate) struct Recorded {
     pub commit: u64,
     /// When it was recorded: never before the commit before it, whatever the clock did.
     pub at: Millis,
-    /// Interactions recorded so far.
+    /// Interactions recorded so far, without those that have recording times of their own.
     pub interactions: u64,
-    /// The time of the first interaction so far; the greatest number where there is none.
+    /// The time of the first of these; the greatest number where there is none.
     pub first: Millis,
-    /// The time of the last interaction so far; the least number where there is none.
+    /// The time of the last of these; the least number where there is none.
     pub last: Millis,
 }
 
@@ -38,9 +41,9 @@ impl Recorded {
     const NOTHING: Self =
         Self { commit: 0, at: Millis::MIN, interactions: 0, first: Millis::MAX, last: Millis::MIN };
 
-    /// Time of the first and the last interaction so far.
-    pub(crate) fn span(&self) -> Option<(Millis, Millis)> {
-        (self.interactions > 0).then_some((self.first, self.last))
+    /// These interactions.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { interactions: self.interactions, first: self.first, last: self.last }
     }
 
     fn numbers(&self) -> [i64; FIELDS] {
@@ -63,6 +66,15 @@ pub(crate) struct RecordedPage {
     pub blob: Blob,
 }
 
+/// The rows with recording times of their own, as the manifest names them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OwnPage {
+    pub spans: u32,
+    /// The earliest of those times.
+    pub first: Millis,
+    pub blob: Blob,
+}
+
 /// All entries: the sealed pages by their names, and those in memory. Cheap to
 /// clone.
 #[derive(Clone, Debug, Default)]
@@ -70,12 +82,44 @@ pub(crate) struct Log {
     pages: Arc<Vec<RecordedPage>>,
     /// Sorted pieces, larger ones first, so that adding one copies few.
     pieces: Vec<Arc<Vec<Recorded>>>,
+    own: Arc<OwnTimes>,
+    /// Whether `own` is not sealed as it is.
+    own_changed: bool,
 }
 
 impl Log {
     /// The log that a manifest describes.
-    pub(crate) fn load(pages: &[RecordedPage]) -> Self {
-        Self { pages: Arc::new(pages.to_vec()), pieces: Vec::new() }
+    pub(crate) fn load(chunks: &Chunks, pages: &[RecordedPage], own: Option<&OwnPage>) -> Result<Self> {
+        let own = match own {
+            None => OwnTimes::default(),
+            Some(page) => {
+                let what = format!("{}: recording times of rows", chunks.folder());
+                let spans = decode(&chunks.blob(&page.blob)?, page.spans as usize, &what)?;
+                OwnTimes::of(Some(page.first), &spans)
+            }
+        };
+        Ok(Self { pages: Arc::new(pages.to_vec()), own: Arc::new(own), ..Self::default() })
+    }
+
+    /// What is known of rows with recording times of their own.
+    pub(crate) fn own(&self) -> &OwnTimes {
+        &self.own
+    }
+
+    /// Takes in when interactions say that they were recorded, and when they took place.
+    pub(crate) fn note_own(&mut self, rows: Vec<(Millis, Millis)>) {
+        if !rows.is_empty() {
+            Arc::make_mut(&mut self.own).note(rows);
+            self.own_changed = true;
+        }
+    }
+
+    /// Takes in the earliest time at which rows that are no interactions say that they were recorded.
+    pub(crate) fn note_first_own(&mut self, recorded: Millis) {
+        if self.own.first().is_none_or(|first| recorded < first) {
+            Arc::make_mut(&mut self.own).note_first(recorded);
+            self.own_changed = true;
+        }
     }
 
     /// The last entry.
@@ -85,7 +129,7 @@ impl Log {
     }
 
     /// Takes in a frame of a commit: when it was written, and the times of the
-    /// interactions in it. `rows` is false for a frame that holds none, not
+    /// interactions in it that are recorded with it. `rows` is false for a frame that holds none, not
     /// even customers' attributes: it only moves the time of its commit.
     pub(crate) fn note(&mut self, commit: u64, at: Millis, rows: bool, times: &[Millis]) {
         let newest = self.newest();
@@ -145,15 +189,21 @@ impl Log {
         Ok(all)
     }
 
-    /// When the first commit with rows was recorded.
+    /// When the first row was recorded, by its commit or as it says itself.
     pub(crate) fn first(&self) -> Option<Millis> {
         let sealed = self.pages.first().map(|page| page.from);
-        sealed.or_else(|| self.pieces.first()?.first().map(|entry| entry.at))
+        let first = sealed.or_else(|| self.pieces.first()?.first().map(|entry| entry.at));
+        first.into_iter().chain(self.own.first()).min()
     }
 
     /// Whether `entry` is the last.
     pub(crate) fn ends_with(&self, entry: &Recorded) -> bool {
         self.newest().as_ref() == Some(entry)
+    }
+
+    /// Whether these are all interactions that commits recorded.
+    pub(crate) fn ends_at(&self, by_commits: &Tally) -> bool {
+        self.newest().map(|newest| newest.tally()).unwrap_or_default() == *by_commits
     }
 
     /// Writes what is in memory, and answers the pages that the manifest names
@@ -170,27 +220,44 @@ impl Log {
         entries.extend(self.pieces.iter().flat_map(|piece| piece.iter()));
         for part in entries.chunks(PAGE_ENTRIES) {
             if let (Some(first), Some(&until)) = (part.first(), part.last()) {
-                let blob = out.blob(&encode(part)?)?;
+                let numbers: Vec<_> = part.iter().map(Recorded::numbers).collect();
+                let blob = out.blob(&encode(&numbers)?)?;
                 pages.push(RecordedPage { entries: part.len() as u32, from: first.at, until, blob });
             }
         }
         Ok(pages)
     }
+
+    /// As [`Log::seal`], of rows with recording times of their own; `before` is what the manifest has.
+    pub(crate) fn seal_own(
+        &self,
+        out: &mut ChunkWriter<'_>,
+        before: Option<&OwnPage>,
+    ) -> Result<Option<OwnPage>> {
+        let Some(first) = self.own.first().filter(|_| self.own_changed) else { return Ok(before.cloned()) };
+        let numbers = self.own.numbers();
+        Ok(Some(OwnPage { spans: numbers.len() as u32, first, blob: out.blob(&encode(&numbers)?)? }))
+    }
+
+    /// The log once it is sealed as these.
+    #[must_use]
+    pub(crate) fn sealed(&self, pages: &[RecordedPage]) -> Self {
+        Self { pages: Arc::new(pages.to_vec()), own: Arc::clone(&self.own), ..Self::default() }
+    }
 }
 
-fn encode(entries: &[Recorded]) -> Result<Vec<u8>> {
-    let rows: Vec<_> = entries.iter().map(Recorded::numbers).collect();
-    number_rows::encode(&rows)
+fn encode(entries: &[[i64; FIELDS]]) -> Result<Vec<u8>> {
+    number_rows::encode(entries)
 }
 
-fn decode(bytes: &[u8], entries: usize, what: &str) -> Result<Vec<Recorded>> {
-    let rows = number_rows::decode(bytes, entries, what)?;
-    Ok(rows.into_iter().map(Recorded::of).collect())
+fn decode(bytes: &[u8], entries: usize, what: &str) -> Result<Vec<[i64; FIELDS]>> {
+    number_rows::decode(bytes, entries, what)
 }
 
 fn read(chunks: &Chunks, page: &RecordedPage) -> Result<Vec<Recorded>> {
     let what = format!("{}: a page of commits", chunks.folder());
-    decode(&chunks.blob(&page.blob)?, page.entries as usize, &what)
+    let entries = decode(&chunks.blob(&page.blob)?, page.entries as usize, &what)?;
+    Ok(entries.into_iter().map(Recorded::of).collect())
 }
 
 #[cfg(test)]
@@ -209,9 +276,10 @@ mod tests {
     fn seal(log: &Log, chunks: &Chunks, next: &mut u64) -> Log {
         let mut out = ChunkWriter::new(chunks, *next);
         let pages = log.seal(&mut out, chunks).expect("seals");
+        let own = log.seal_own(&mut out, None).expect("seals");
         *next = out.next();
         out.finish(b"test", Vec::new()).expect("writes");
-        Log::load(&pages)
+        Log::load(chunks, &pages, own.as_ref()).expect("loads")
     }
 
     #[test]
@@ -239,7 +307,7 @@ mod tests {
             let all: Vec<(u64, Millis)> = (1..=many).map(|commit| (commit, commit as i64 * 10)).collect();
             assert_eq!(log.all(&chunks).expect("reads"), all);
             let entry = log.as_of(&chunks, 20).expect("reads").expect("there is one");
-            assert_eq!((entry.interactions, entry.span()), (4, Some((998, 1_000))));
+            assert_eq!((entry.interactions, entry.tally().span()), (4, Some((998, 1_000))));
             assert!(!log.ends_with(&entry));
             log = seal(&log, &chunks, &mut next);
         }
@@ -267,14 +335,31 @@ mod tests {
         log.note(2, 130, false, &[]);
         let as_of = |at: i64| log.as_of(&chunks, at).expect("reads").map(|entry| entry.commit);
         assert_eq!((as_of(129), as_of(130)), (Some(1), Some(2)));
-        assert_eq!(log.newest().and_then(|entry| entry.span()), Some((5, 9)));
+        assert_eq!(log.newest().and_then(|entry| entry.tally().span()), Some((5, 9)));
+    }
+
+    #[test]
+    fn times_of_rows_are_sealed_with_it() {
+        let chunks = chunks();
+        let mut log = Log::default();
+        log.note(1, 100, true, &[]);
+        log.note_own(vec![(40, 7), (50, 3), (40, 9)]);
+        log.note_first_own(60);
+        let by = |log: &Log, at: i64| log.own().by(at).known;
+        for _ in 0..2 {
+            assert_eq!(log.first(), Some(40));
+            assert_eq!(by(&log, 39).span(), None);
+            assert_eq!(by(&log, 45), Tally { interactions: 2, first: 7, last: 9 });
+            assert_eq!(by(&log, 50), Tally { interactions: 3, first: 3, last: 9 });
+            log = seal(&log, &chunks, &mut 1);
+        }
+        log.note_first_own(20);
+        assert_eq!(log.first(), Some(20));
     }
 
     #[test]
     fn damaged_pages_are_refused() {
-        let entries: Vec<Recorded> = (0..300)
-            .map(|n| Recorded { commit: n, at: 7 * n as i64, interactions: 2 * n, first: 3, last: 900 })
-            .collect();
+        let entries: Vec<[i64; FIELDS]> = (0..300).map(|n| [n, 7 * n, 2 * n, 3, 900]).collect();
         let bytes = encode(&entries).expect("encodes");
         assert_eq!(decode(&bytes, 300, "page").expect("decodes"), entries);
         for cut in 0..bytes.len() {

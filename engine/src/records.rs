@@ -14,7 +14,8 @@
 //!
 //! Text columns carry their own dictionary, so that a frame can be read alone.
 //! Attributes from [`TIMES`] up are the row's own parts: identity (text), time,
-//! sequence, and how often the same content came before in its source.
+//! sequence, how often the same content came before in its source, and, where a row of the frame
+//! says so itself, when it was recorded.
 
 pub(crate) mod links;
 
@@ -24,6 +25,7 @@ use crate::batch::{Batch, BatchColumn};
 use crate::column::Column;
 use crate::columns;
 use crate::error::{Error, Result};
+use crate::model::Millis;
 use crate::schema::{AttrId, Schema};
 use crate::strings::Strings;
 
@@ -97,7 +99,7 @@ pub(crate) struct FrameRows {
     pub unnumbered: Vec<bool>,
     /// `None` where no row is checked by its content.
     pub occurrences: Option<Vec<i64>>,
-    /// Ascending by attribute; never [`Column::Symbol`].
+    /// Ascending by attribute, [`AttrId::RECORDED`] among them; never [`Column::Symbol`].
     pub columns: Vec<(AttrId, Column)>,
 }
 
@@ -114,12 +116,17 @@ impl FrameRows {
             .map(|(row, given)| given.is_none() && !batch.has_event_id(row))
             .collect();
         let sequences = batch.sequences.iter().map(|given| given.unwrap_or(0) as i64).collect();
-        let columns = batch
+        let mut columns: Vec<(AttrId, Column)> = batch
             .columns
             .into_iter()
             .enumerate()
             .filter_map(|(place, column)| Some((AttrId(place as u16), frame_column(column?, rows))))
             .collect();
+        if batch.recorded.iter().any(Option::is_some) {
+            let values = batch.recorded.iter().map(|recorded| recorded.unwrap_or_default()).collect();
+            let valid = batch.recorded.iter().map(Option::is_some).collect();
+            columns.push((AttrId::RECORDED, frame_column(BatchColumn::Int { values, valid }, rows)));
+        }
         Self {
             identities: batch.identities.into_strings(),
             identity_codes: batch.identity_codes,
@@ -129,6 +136,13 @@ impl FrameRows {
             occurrences: None,
             columns,
         }
+    }
+
+    /// When each row was recorded, where it says so itself; `None` where no row does.
+    pub(crate) fn recorded(&self) -> Option<impl Iterator<Item = Option<Millis>>> {
+        let (_, column) = self.columns.iter().rfind(|(attr, _)| *attr == AttrId::RECORDED)?;
+        let Column::Int { values, .. } = column else { return None };
+        Some((0..self.len()).map(|row| values.get(row).copied().filter(|_| !column.is_null(row))))
     }
 
     /// Gives sequences to the rows that are to be told by the order of recording:
@@ -273,6 +287,7 @@ impl FrameRows {
                     out.occurrences = Some(values);
                 }
                 (attr, column) if attr < TIMES => out.columns.push((attr, column)),
+                (AttrId::RECORDED, column @ Column::Int { .. }) => out.columns.push((attr, column)),
                 _ => return Err(damaged("a frame has a column that it should not have")),
             }
         }
@@ -339,6 +354,7 @@ mod tests {
     use crate::model::Identity;
     use crate::schema::{Role, Schema};
 
+    /// The second of three says when it was recorded.
     fn batch() -> Batch {
         let schema = Schema::new();
         let id = |role| schema.role(role).map(|attribute| attribute.id).expect("a core role");
@@ -348,6 +364,8 @@ mod tests {
             batch.set(id(Role::Kind), ValueRef::Str(["a", "b", "c"][row])).expect("sets");
             if row != 1 {
                 batch.set(id(Role::Score), ValueRef::Int(row as i64)).expect("sets");
+            } else {
+                batch.recorded(500);
             }
         }
         batch.set(id(Role::EventId), ValueRef::Str("e1")).expect("sets");
@@ -359,11 +377,23 @@ mod tests {
         let mut rows = FrameRows { occurrences: Some(vec![0, 1, -1]), ..FrameRows::from_batch(batch()) };
         rows.number_from(100);
         assert_eq!(rows.sequences, [100, 101, 0]);
+        assert_eq!(rows.recorded().map(Iterator::collect), Some(vec![None, Some(500), None]));
         let bytes = rows.encode().expect("encodes");
         assert_eq!(FrameRows::decode(&bytes, "frame").expect("decodes"), rows);
         for cut in 0..bytes.len() {
             assert!(FrameRows::decode(&bytes[..cut], "frame").is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn rows_without_recording_times_are_written_as_ever() {
+        let plain = FrameRows::from_batch(batch());
+        let mut without = batch();
+        without.recorded = vec![None; 3];
+        let without = FrameRows::from_batch(without);
+        assert!(without.recorded().is_none());
+        let columns = |rows: &FrameRows| rows.columns.iter().map(|(attr, _)| *attr).collect::<Vec<_>>();
+        assert_eq!(columns(&plain), [columns(&without), vec![AttrId::RECORDED]].concat());
     }
 
     #[test]

@@ -16,10 +16,13 @@ impl AttrId {
     pub const COMMIT: Self = Self(u16::MAX - 1);
     /// Reserved: the ordinal of the identity it came under, an `Int` never null.
     pub const IDENTITY: Self = Self(u16::MAX - 2);
+    /// Reserved: when it was recorded, an `Int` in milliseconds since 1970 UTC; NULL, or without a
+    /// column, where it was when its commit was.
+    pub const RECORDED: Self = Self(u16::MAX - 4);
 
     /// Whether this is one of the reserved columns, which no schema lists.
     pub fn is_reserved(self) -> bool {
-        self.0 >= Self::IDENTITY.0
+        self.0 >= Self::RECORDED.0
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a reader sees: one commit, whole, for as long as it holds the snapshot.
 
+mod as_of;
 mod customers;
 mod indexed;
 mod links;
@@ -21,7 +22,6 @@ pub use units::Unit;
 pub use whole::Saying;
 
 use crate::block::Block;
-use crate::column::Column;
 use crate::dead::Marks;
 use crate::error::{Error, Result};
 use crate::evidence::LinkLog;
@@ -38,6 +38,7 @@ use crate::segment::Chosen;
 use crate::span::{Wanted, read_range_of, stored_bytes};
 use crate::state::State;
 use crate::tail::{Tail, TailPiece};
+use as_of::AsOf;
 use relinked::{LastRelinked, Overlay};
 use units::{range_units, units};
 
@@ -69,13 +70,6 @@ pub struct Snapshot {
     last_relinked: LastRelinked,
     /// Customers of an earlier commit, where they are others now.
     overlay: Option<Overlay>,
-}
-
-/// What had been recorded by an earlier commit.
-#[derive(Clone, Copy, Debug)]
-struct AsOf {
-    commit: u64,
-    span: Option<(Millis, Millis)>,
 }
 
 /// The snapshot that readers get: the last commit's.
@@ -136,41 +130,6 @@ impl Snapshot {
             last_relinked: LastRelinked::default(),
             overlay: None,
         }
-    }
-
-    /// The store as it was known at an instant: only what commits had recorded
-    /// at or before it, interactions and customers' attributes alike. An
-    /// import is recorded when it commits, all at once. Customers are those that
-    /// had been known by then. Names are those of today: attributes, values,
-    /// identities, and the identities of cohorts.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] as [`Snapshot::read`].
-    pub fn as_of(&self, at: Millis) -> Result<Self> {
-        let recorded = self.recorded.as_of(&self.version.chunks, at)?;
-        if recorded.is_some_and(|recorded| self.recorded.ends_with(&recorded)) {
-            return Ok(self.clone());
-        }
-        // What is seen through an earlier instant stays hidden.
-        let commit = recorded.map_or(0, |recorded| recorded.commit);
-        if self.as_of.is_some_and(|known| known.commit <= commit) {
-            return Ok(self.clone());
-        }
-        let span = recorded.and_then(|recorded| recorded.span());
-        let interactions = recorded.map_or(0, |recorded| recorded.interactions);
-        let now = self.overlay.as_ref().map_or(self, |overlay| &overlay.now);
-        let then = now.clone().with_customers_of(commit)?;
-        Ok(Self { commit, interactions, as_of: Some(AsOf { commit, span }), ..then })
-    }
-
-    /// Whether it hides what was recorded later; see [`Snapshot::as_of`].
-    pub fn hides_later(&self) -> bool {
-        self.as_of.is_some()
-    }
-
-    /// When the first commit that holds rows was recorded.
-    pub fn first_recorded(&self) -> Option<Millis> {
-        self.recorded.first()
     }
 
     /// The attributes.
@@ -293,19 +252,25 @@ impl Snapshot {
         wanted.sort_unstable();
         wanted.dedup();
         let asked = wanted.clone();
-        if self.as_of.is_some()
-            && let Err(place) = wanted.binary_search(&AttrId::COMMIT)
-        {
-            wanted.insert(place, AttrId::COMMIT);
-        }
         let nothing = Range::default();
         let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
-        let touched = |segment: &SegmentMeta| !chosen.within(segment.first, segment.last).is_empty();
-        let sealed: usize = range.all().filter(|run| run.segments.iter().any(touched)).count();
+        let within = |segment: &SegmentMeta| !chosen.within(segment.first, segment.last).is_empty();
+        let sealed: usize = range.all().filter(|run| run.segments.iter().any(within)).count();
         // Of those who are all dead, too: it is no more than a bound.
         let touched = |piece: &&TailPiece| !chosen.places(&piece.block().customers).is_empty();
         let tail: Vec<&TailPiece> = self.tail.pieces().iter().filter(touched).collect();
         let elsewhere = self.overlay.as_ref().filter(|overlay| overlay.touches(chosen));
+        let segments = || range.all().flat_map(|run| &run.segments).filter(|segment| within(segment));
+        let as_of = match self.as_of {
+            Some(as_of) if as_of.whole => None,
+            Some(_) if tail.is_empty() && elsewhere.is_none() && !self.may_hide(segments())? => None,
+            as_of => as_of,
+        };
+        if as_of.is_some() {
+            wanted.extend(self.recording_columns());
+            wanted.sort_unstable();
+            wanted.dedup();
+        }
         let alone = sealed + tail.len() + usize::from(elsewhere.is_some()) <= 1;
         // What is read in from elsewhere shares no customer with anything.
         let shares = sealed + tail.len() > 1;
@@ -333,8 +298,8 @@ impl Snapshot {
                 merge_blocks(&self.names, &parts, Some(&mut all))?
             }
         };
-        if let Some(as_of) = self.as_of {
-            block = recorded_by(block, as_of.commit);
+        if let Some(as_of) = as_of {
+            block = as_of.known(block);
         }
         block.columns.retain(|(attr, _)| asked.binary_search(attr).is_ok());
         Ok((block, bytes))
@@ -374,53 +339,6 @@ impl Snapshot {
             .get(unit)
             .ok_or_else(|| Error::invalid(format!("there is no unit {unit} in this snapshot")))
     }
-}
-
-/// The commit that recorded a row of a block that has the column.
-fn commit_of(block: &Block, row: usize) -> u64 {
-    match block.column(AttrId::COMMIT) {
-        Some(Column::Int { values, .. }) => values.get(row).copied().unwrap_or_default() as u64,
-        _ => 0,
-    }
-}
-
-/// The rows that `commit` and those before it recorded; customers without one
-/// are left out. Dictionaries stay whole.
-fn recorded_by(block: Block, commit: u64) -> Block {
-    let mask: Vec<bool> = match block.column(AttrId::COMMIT) {
-        Some(Column::Int { values, .. }) => values.iter().map(|&of| of as u64 <= commit).collect(),
-        _ => return block,
-    };
-    if !mask.contains(&false) {
-        return block;
-    }
-    let mut out = Block { offsets: vec![0], ..Block::default() };
-    let mut rows = 0;
-    for (place, &customer) in block.customers.iter().enumerate() {
-        let own = mask.get(block.journey(place)).unwrap_or_default();
-        let seen = own.iter().filter(|seen| **seen).count() as u32;
-        if seen > 0 {
-            rows += seen;
-            out.customers.push(customer);
-            out.offsets.push(rows);
-        }
-    }
-    fn part<T>(values: Vec<T>, mask: &[bool]) -> Vec<T> {
-        values.into_iter().zip(mask).filter(|(_, seen)| **seen).map(|(value, _)| value).collect()
-    }
-    let column = |column: Column| match column {
-        Column::Symbol { codes, dictionary } => Column::Symbol { codes: part(codes, &mask), dictionary },
-        Column::Str { codes, dictionary } => Column::Str { codes: part(codes, &mask), dictionary },
-        Column::Int { values, valid } => {
-            Column::Int { values: part(values, &mask), valid: valid.map(|valid| part(valid, &mask)) }
-        }
-        Column::Float { values, valid } => {
-            Column::Float { values: part(values, &mask), valid: valid.map(|valid| part(valid, &mask)) }
-        }
-    };
-    out.times = part(block.times, &mask);
-    out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
-    out
 }
 
 fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {

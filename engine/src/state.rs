@@ -213,10 +213,10 @@ impl State {
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
             rows: manifest.rows,
-            recorded: Log::load(&manifest.recorded),
             links: LinkLog::load(&chunks, &manifest.links)?,
             ties: None,
             concerned: RoaringBitmap::new(),
+            recorded: Log::load(&chunks, &manifest.recorded, manifest.own_times.as_ref())?,
             end: manifest.covered,
             threads: 1,
             next_chunk: manifest.next_chunk,
@@ -509,6 +509,7 @@ impl State {
         manifest.recorded = self.recorded.seal(&mut out, &chunks)?;
         manifest.links = self.links.seal(&mut out, &chunks)?;
         manifest.of_identities = self.names.customers.seal(&mut out)?;
+        manifest.own_times = self.recorded.seal_own(&mut out, manifest.own_times.as_ref())?;
         manifest.commit = self.commit;
         manifest.rows = self.rows;
         manifest.covered = self.end;
@@ -532,9 +533,9 @@ impl State {
         self.next_chunk = manifest.next_chunk;
         self.tail = Tail::default();
         self.unmarked = Unmarked::default();
-        self.recorded = Log::load(&manifest.recorded);
         self.links.sealed(&manifest.links);
         self.names.customers.sealed(&chunks, &manifest.of_identities);
+        self.recorded = self.recorded.sealed(&manifest.recorded);
         self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
         self.version = Version::new(manifest, chunks);
         old.superseded(&self.version, dropped);

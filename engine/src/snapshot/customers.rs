@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::{Snapshot, commit_of};
+use super::Snapshot;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::model::{CustomerOrdinal, Identity, IdentityOrdinal};
@@ -68,7 +68,9 @@ impl Snapshot {
         let len = block.customers.last().map_or(0, |&last| last as usize + 1);
         // For each ordinal the row that decides, if any, and the identity it was given of.
         let mut rows: Vec<Option<(usize, u32)>> = vec![None; len];
-        let known = |row: usize| self.as_of.is_none_or(|as_of| commit_of(block, row) <= as_of.commit);
+        let recorded = self.as_of.map(|as_of| as_of.rows(block));
+        let known =
+            |row: usize| recorded.as_ref().is_none_or(|rows| rows.get(row).is_some_and(|known| *known));
         let latest = |row: usize| {
             let sequence = match block.column(AttrId::SEQUENCE) {
                 Some(Column::Int { values, .. }) => values.get(row).copied(),

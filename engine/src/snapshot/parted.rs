@@ -94,7 +94,8 @@ impl Snapshot {
         let of_interactions =
             self.schema().attributes().iter().filter(|known| known.subject == Subject::Interaction);
         let mut wanted: Vec<AttrId> = of_interactions.map(|attribute| attribute.id).collect();
-        wanted.extend([AttrId::IDENTITY, AttrId::COMMIT, AttrId::SEQUENCE]);
+        wanted.extend([AttrId::IDENTITY, AttrId::SEQUENCE]);
+        wanted.extend(self.recording_columns());
         let mut of_ranges: BTreeMap<u32, Vec<CustomerOrdinal>> = BTreeMap::new();
         for customer in customers {
             of_ranges.entry(customer / RANGE_CUSTOMERS).or_default().push(customer);

@@ -256,7 +256,10 @@ impl Overlay {
             Some(wanted) => wanted.to_vec(),
             None => names.schema.attributes().iter().map(|attribute| attribute.id).collect(),
         };
-        needed.extend([AttrId::IDENTITY, AttrId::SEQUENCE, AttrId::COMMIT]);
+        needed.extend([AttrId::IDENTITY, AttrId::SEQUENCE]);
+        if wanted.is_none() {
+            needed.extend(self.now.recording_columns());
+        }
         let (mut parts, mut bytes) = (Vec::new(), 0);
         let mut from = sources.min();
         while let Some(customer) = from {
