@@ -3,6 +3,7 @@
 use std::fmt;
 
 use proptest::prelude::*;
+use throughline::engine::{Identity, Link};
 use throughline_tests::reference::flow::{Stage, View};
 use throughline_tests::reference::{Event, Val};
 use throughline_tests::store::{Store, append, import};
@@ -51,12 +52,23 @@ pub(crate) struct History {
     deliveries: Vec<Delivery>,
     /// On a real disk, which is slow, or on one in memory.
     in_folder: bool,
+    /// Decides under which of the customer's identities each event comes, and when they are linked;
+    /// without it every customer has one.
+    aliases: Option<u64>,
 }
+
+/// Customers, by the identity that they are shown by, and what else they go by.
+const CUSTOMERS: &[(&str, &[&str])] = &[
+    ("id:1", &["email:1@x", "phone:11"]),
+    ("id:2", &["twitter:@2", "device:2"]),
+    ("crm:3", &["id:33", "email:3@x"]),
+    ("phone:+44:4", &["device:4", "web:4"]),
+];
 
 fn event(hours: i64) -> impl Strategy<Value = Event> {
     let one_of = |values: &'static [&'static str]| prop::sample::select(values);
     (
-        (one_of(&["id:1", "id:2", "crm:3", "phone:+44:4"]), 0..hours),
+        (prop::sample::select(CUSTOMERS).prop_map(|(customer, _)| customer), 0..hours),
         prop::option::weighted(0.95, one_of(&["a", "b", "c", "d", "e"])),
         prop::option::weighted(0.8, one_of(&["x", "y", "z"])),
         prop::option::weighted(0.9, one_of(&["phone", "chat"])),
@@ -101,8 +113,9 @@ pub(crate) fn history(size: Size) -> impl Strategy<Value = History> {
         prop::collection::vec(delivery, 1..6),
         any::<u64>(),
         any::<bool>(),
+        prop::option::of(any::<u64>()),
     )
-        .prop_map(|(mut events, sequenced, deliveries, seed, named)| {
+        .prop_map(|(mut events, sequenced, deliveries, seed, named, aliases)| {
             for (place, event) in events.iter_mut().enumerate() {
                 event.sequence = place as u64;
                 // No two rows are equal, else an import would take the second for the first.
@@ -115,7 +128,7 @@ pub(crate) fn history(size: Size) -> impl Strategy<Value = History> {
             // the order of arrival (rule 1).
             let arrival =
                 if sequenced || named { shuffle(events.len(), seed) } else { (0..events.len()).collect() };
-            History { events, sequenced, arrival, deliveries, in_folder: seed % 32 == 0 }
+            History { events, sequenced, arrival, deliveries, in_folder: seed % 32 == 0, aliases }
         })
 }
 
@@ -134,8 +147,8 @@ impl fmt::Debug for History {
         }
         write!(
             f,
-            "sequenced: {}, arrival: {:?}, deliveries: {:?}",
-            self.sequenced, self.arrival, self.deliveries
+            "sequenced: {}, arrival: {:?}, deliveries: {:?}, aliases: {:?}",
+            self.sequenced, self.arrival, self.deliveries, self.aliases
         )
     }
 }
@@ -164,11 +177,14 @@ impl History {
     /// As [`History::deliver`], only the first so many parts, each recorded at an instant.
     pub(crate) fn deliver_parts(&self, parts: usize, recorded: impl Fn(usize) -> i64) -> Store {
         let mut store = if self.in_folder { Store::in_folder() } else { Store::new() };
-        let mut left: Vec<Event> = self.arrival.iter().map(|&place| self.events[place].clone()).collect();
+        let mut left: Vec<Event> = self.arrival.iter().map(|&place| self.alias(place)).collect();
         for (number, delivery) in self.deliveries.iter().enumerate().take(parts) {
             store.set_clock(recorded(number));
             let rest = if number + 1 == self.deliveries.len() { left.len() } else { delivery.events };
             let part: Vec<Event> = left.drain(..rest.min(left.len())).collect();
+            if number % 2 == 0 {
+                self.link(&store, number);
+            }
             match delivery.import {
                 Some(piece) => {
                     let source = format!("part {number}");
@@ -176,6 +192,9 @@ impl History {
                     assert_eq!((report.added, report.duplicates), (part.len() as u64, 0));
                 }
                 None => append(store.db(), &part, self.sequenced),
+            }
+            if number % 2 == 1 {
+                self.link(&store, number);
             }
             match delivery.then {
                 Then::Nothing => {}
@@ -187,6 +206,42 @@ impl History {
         }
         store
     }
+}
+
+impl History {
+    /// The event as it comes: under one of its customer's identities.
+    fn alias(&self, place: usize) -> Event {
+        let mut event = self.events[place].clone();
+        let known = CUSTOMERS.iter().find(|(customer, _)| *customer == event.customer);
+        if let (Some(seed), Some((_, aliases))) = (self.aliases, known)
+            && let Some(alias) = aliases.get(number_of(seed, place, aliases.len() + 1))
+        {
+            event.customer = (*alias).to_owned();
+        }
+        event
+    }
+
+    /// Says what is said in a part of identities that belong together: by all parts, all of it.
+    fn link(&self, store: &Store, part: usize) {
+        let Some(seed) = self.aliases else { return };
+        let pairs = CUSTOMERS
+            .iter()
+            .flat_map(|(customer, aliases)| aliases.iter().map(move |alias| (customer, alias)));
+        for (number, (customer, alias)) in pairs.enumerate() {
+            if number_of(seed, 1_000 + number, self.parts()) == part {
+                let identity = |text: &str| Identity::parse(text).expect("is one");
+                let link = Link::new(identity(customer), identity(alias)).expect("are two");
+                store.db().link([link]).expect("links");
+            }
+        }
+    }
+}
+
+/// A number below `bound` that a seed and a place decide.
+fn number_of(seed: u64, place: usize, bound: usize) -> usize {
+    let mixed =
+        (seed ^ (place as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed >> 40) as usize % bound
 }
 
 /// A span that begins and ends between the full hours, or on them.
