@@ -1,5 +1,7 @@
 //! Verification: every stored byte that has a checksum, and the invariants.
 
+mod erased;
+
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
@@ -87,6 +89,9 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
         ));
     }
     if let Err(error) = state.names.identities.read() {
+        report.problems.push(error.to_string());
+    }
+    if let Err(error) = erased::check(state, &mut report.problems) {
         report.problems.push(error.to_string());
     }
     if report.interactions != version.manifest.interactions {

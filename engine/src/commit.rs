@@ -19,7 +19,7 @@ use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::model::{Identity, Millis};
 use crate::options::Options;
-use crate::records::{self, FINAL, FrameRows};
+use crate::records::{self, EraseRecord, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State};
 
@@ -35,6 +35,8 @@ pub struct Commit {
     pub added: u64,
     /// Interactions left out because their event id was known.
     pub duplicates: u64,
+    /// Interactions left out because whose they are was erased.
+    pub erased: u64,
 }
 
 /// What waits to be committed.
@@ -46,6 +48,14 @@ pub(crate) struct Ticket {
 enum Work {
     Append(Vec<Interaction>),
     Record { kind: u8, body: Vec<u8> },
+    Erase(Arc<Erasing>),
+}
+
+/// A customer to be erased, and what became of it.
+pub(crate) struct Erasing {
+    pub identity: Identity,
+    /// How many identities and interactions were taken out; none where nobody goes by the identity.
+    pub taken_out: Mutex<Option<(u64, u64)>>,
 }
 
 impl Ticket {
@@ -59,6 +69,14 @@ impl Ticket {
 
     pub(crate) fn record(kind: u8, body: Vec<u8>) -> Arc<Self> {
         Self::new(Work::Record { kind, body })
+    }
+
+    pub(crate) fn erase(erasing: &Arc<Erasing>) -> Arc<Self> {
+        Self::new(Work::Erase(Arc::clone(erasing)))
+    }
+
+    fn erases(&self) -> bool {
+        matches!(*self.work.lock(), Some(Work::Erase(_)))
     }
 
     pub(crate) fn take_answer(&self) -> Option<Result<Commit>> {
@@ -78,6 +96,8 @@ struct Written {
     recorded: Millis,
     frames: Vec<(u8, Vec<u8>)>,
     keys: Vec<Option<u128>>,
+    /// Numbers of identities that it erases.
+    erased: Vec<u32>,
     end: Position,
 }
 
@@ -109,8 +129,28 @@ impl Writer {
         }
     }
 
-    /// Commits all of `tickets` with one sync. Answers whether there is something to show.
+    /// Commits all of `tickets`, with one sync unless somebody is erased. Answers whether there is
+    /// something to show.
     pub(crate) fn commit_all(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
+        let mut changed = false;
+        let mut round = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            // What there is of whom is looked up in the state, so all before must be in it.
+            let alone = ticket.erases();
+            if alone {
+                changed |= self.commit_round(std::mem::take(&mut round));
+            }
+            round.push(ticket);
+            if alone {
+                changed |= self.commit_round(std::mem::take(&mut round));
+            }
+        }
+        changed |= self.commit_round(round);
+        changed && self.poisoned.is_none()
+    }
+
+    /// Commits all of `tickets` with one sync.
+    fn commit_round(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
         let mut written: Vec<Written> = Vec::with_capacity(tickets.len());
         // Keys and schema of commits written in this round, not in the state yet.
         let mut schema = Arc::clone(&self.state.names.schema);
@@ -127,7 +167,7 @@ impl Writer {
                     written.push(done);
                 }
                 Ok(None) => {
-                    let commit = Commit { number: self.state.commit, added: 0, duplicates: 0 };
+                    let commit = Commit { number: self.state.commit, added: 0, duplicates: 0, erased: 0 };
                     *ticket.answer.lock() = Some(Ok(commit));
                 }
                 Err(error) => *ticket.answer.lock() = Some(Err(error)),
@@ -164,6 +204,10 @@ impl Writer {
         let commit = done.commit.number;
         for (kind, body) in done.frames {
             let what = "a record just written";
+            if !done.erased.is_empty() {
+                self.state.erase(&EraseRecord::decode(&body, what)?, commit, &done.erased)?;
+                continue;
+            }
             let header = FrameHeader { commit, recorded: done.recorded, kind, rows: 0 };
             if let Some(rows) = take_frame(&mut self.state, header, &body, what, Keys::Known)? {
                 self.state.add_to_tail(rows)?;
@@ -185,32 +229,48 @@ impl Writer {
         let number = self.last_commit + 1;
         let mut frames = Vec::new();
         let mut keys = Vec::new();
-        let (mut added, mut duplicates, mut rows) = (0, 0, 0);
+        let (mut added, mut duplicates, mut rows, mut erased) = (0, 0, 0, 0);
+        let mut numbers = Vec::new();
         let mut declared_now = None;
         match work {
             Work::Record { kind, body } => frames.push((kind | FINAL, body)),
+            Work::Erase(erasing) => {
+                let Some(found) = self.state.find_to_erase(erasing.identity.as_str(), number)? else {
+                    return Ok(None);
+                };
+                let taken_out = (found.identities.len() as u64, found.record.interactions);
+                *erasing.taken_out.lock() = Some(taken_out);
+                frames.push((records::ERASE | FINAL, found.record.encode()?));
+                (keys, numbers) = (found.keys, found.identities);
+            }
             Work::Append(interactions) => {
                 let (batch, declared) = self.batch(&interactions, schema)?;
                 self.state.names.check_room(batch.identities.strings())?;
                 let mut frame = FrameRows::from_batch(batch);
+                let all = frame.len();
+                self.state.leave_out_erased(&mut frame);
+                erased = (all - frame.len()) as u64;
                 keys = self.state.keys(&frame, DOMAIN_INTERACTIONS);
-                let keep = self.keep(&keys, keys_written)?;
+                let mut keep = self.keep(&keys, keys_written)?;
+                let more = self.state.keep_apart(&frame, &keys, keys_written, &mut keep)?;
                 duplicates = keep.iter().filter(|keep| !**keep).count() as u64;
                 if duplicates > 0 {
                     frame = frame.filtered(&keep);
                     keys =
                         keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
                 }
+                keys.extend(more);
                 frame.number_from(self.rows);
                 added = frame.len() as u64;
                 rows = frame.len() as u32;
                 if added == 0 {
                     return Ok(Some(Written {
                         ticket: Ticket::append(Vec::new()),
-                        commit: Commit { number: self.last_commit, added, duplicates },
+                        commit: Commit { number: self.last_commit, added, duplicates, erased },
                         recorded: self.options.clock.now(),
                         frames,
                         keys: Vec::new(),
+                        erased: numbers,
                         end: self.history.end(),
                     }));
                 }
@@ -239,10 +299,11 @@ impl Writer {
         keys_written.extend(keys.iter().flatten());
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),
-            commit: Commit { number, added, duplicates },
+            commit: Commit { number, added, duplicates, erased },
             recorded,
             frames,
             keys,
+            erased: numbers,
             end: self.history.end(),
         }))
     }

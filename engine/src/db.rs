@@ -1,11 +1,13 @@
 //! The open store.
 
+mod erase;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use crate::absorb::{Keys, SCRATCH, absorb};
@@ -25,6 +27,7 @@ pub use crate::options::Options;
 use crate::records::{self, CohortRecord, FINAL};
 use crate::snapshot::{Shown, Snapshot};
 use crate::state::bitmap_bytes;
+pub use erase::Erasure;
 
 /// Sizes on disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct Db {
     disk: Arc<dyn Disk>,
     writer: Mutex<Writer>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
+    /// Held by who copies history files, and by who removes some.
+    files: RwLock<()>,
     shown: Shown,
     options: Options,
     _lock: Box<dyn Lock>,
@@ -108,6 +113,7 @@ impl Db {
             disk,
             writer: Mutex::new(writer),
             waiting: Mutex::default(),
+            files: RwLock::default(),
             shown: Shown::new(snapshot),
             options,
             _lock: lock,
@@ -273,6 +279,7 @@ impl Db {
         if let Some(writer) = self.writer.try_lock_for(BUSY) {
             writer.check_writable()?;
         }
+        let _stay = self.files.read();
         let snapshot = self.snapshot();
         let (frames, bytes) = back_up(&*self.disk, snapshot.head(), &to)?;
         Ok(BackupReport { commit: snapshot.commit(), interactions: snapshot.interactions(), frames, bytes })
@@ -419,6 +426,7 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
     }
     if !options.read_only {
         remove_leftovers(&*writer.disk, graph)?;
+        writer.history.remove_others()?;
     }
     Ok(writer)
 }
@@ -470,8 +478,12 @@ mod damage_tests;
 #[cfg(test)]
 mod dead_tests;
 #[cfg(test)]
+mod erase_tests;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod import_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vacuum_tests;

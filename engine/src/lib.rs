@@ -38,6 +38,7 @@ mod customers;
 mod dead;
 mod dedupe;
 mod digest;
+mod erased;
 mod head;
 mod identities;
 mod manifest;
@@ -62,13 +63,14 @@ mod db;
 pub mod graph;
 mod import;
 mod snapshot;
+mod vacuum;
 
 pub use backup::BackupReport;
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;
 pub use clock::Clock;
 pub use column::Column;
-pub use db::{CheckReport, Commit, Db, Info, Options};
+pub use db::{CheckReport, Commit, Db, Erasure, Info, Options};
 pub use error::{Error, Result};
 pub use guards::Guards;
 pub use import::{Import, ImportReport};
@@ -76,3 +78,4 @@ pub use model::{CustomerOrdinal, Identity, IdentityOrdinal, IdentityRef, Millis}
 pub use resolution::{Evidence, Known, PairStanding, Resolved, Said, Standing, resolve};
 pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
 pub use snapshot::{Snapshot, Symbols, TallyCell, Unit};
+pub use vacuum::VacuumReport;

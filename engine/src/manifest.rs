@@ -18,7 +18,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,8 @@ pub(crate) struct Manifest {
     pub cohorts: Vec<Cohort>,
     /// Rows of customers' attributes.
     pub customers: Option<SegmentMeta>,
+    /// Who was erased; no bytes where nobody was.
+    pub erased: Blob,
     /// Chunks of earlier manifests that may still be in the store.
     pub doomed: Vec<u64>,
 }
@@ -143,6 +145,7 @@ impl Manifest {
             next_digest_run: 1,
             cohorts: Vec::new(),
             customers: None,
+            erased: Blob::default(),
             doomed: Vec::new(),
         }
     }
@@ -192,7 +195,7 @@ impl Manifest {
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);
         }
-        out.extend(&self.present.pages);
+        out.extend(self.present.pages.iter().chain(&self.erased.pages));
         for page in &self.recorded {
             out.extend(&page.blob.pages);
         }

@@ -152,6 +152,11 @@ impl Log {
         sealed.or_else(|| self.pieces.first()?.first().map(|entry| entry.at))
     }
 
+    /// How many interactions all commits recorded.
+    pub(crate) fn interactions(&self) -> u64 {
+        self.newest().map_or(0, |newest| newest.interactions)
+    }
+
     /// Whether `entry` is the last.
     pub(crate) fn ends_with(&self, entry: &Recorded) -> bool {
         self.newest().as_ref() == Some(entry)

@@ -2,12 +2,13 @@
 
 mod customers;
 mod indexed;
+mod span;
 mod units;
 mod whole;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
@@ -18,10 +19,12 @@ pub use units::Unit;
 use crate::block::Block;
 use crate::column::Column;
 use crate::dead::Marks;
+use crate::erased::TakenOut;
 use crate::error::{Error, Result};
 use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{Range, SegmentMeta, Version};
+use crate::merge::select_rows;
 use crate::model::{CustomerOrdinal, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
@@ -53,6 +56,10 @@ pub struct Snapshot {
     /// Where the last commit ends in the history.
     end: Position,
     recorded: Log,
+    /// What the log counts and is not there any more.
+    taken_out: TakenOut,
+    /// Time of the first and the last interaction, once that was asked for.
+    ends: Arc<OnceLock<Option<(Millis, Millis)>>>,
     /// What is seen is what had been recorded by an earlier commit; see [`Snapshot::as_of`].
     as_of: Option<AsOf>,
 }
@@ -61,6 +68,7 @@ pub struct Snapshot {
 #[derive(Clone, Copy, Debug)]
 struct AsOf {
     commit: u64,
+    /// Of all that had been recorded, what was taken out since included.
     span: Option<(Millis, Millis)>,
 }
 
@@ -116,6 +124,8 @@ impl Snapshot {
             interactions: state.interactions(),
             end: state.end,
             recorded: state.recorded.clone(),
+            taken_out: state.erased.taken_out.clone(),
+            ends: Arc::default(),
             as_of: None,
         }
     }
@@ -138,8 +148,10 @@ impl Snapshot {
             return Ok(self.clone());
         }
         let span = recorded.and_then(|recorded| recorded.span());
-        let interactions = recorded.map_or(0, |recorded| recorded.interactions);
-        Ok(Self { commit, interactions, as_of: Some(AsOf { commit, span }), ..self.clone() })
+        let recorded = recorded.map_or(0, |recorded| recorded.interactions);
+        let interactions = recorded.saturating_sub(self.taken_out.until(commit).interactions);
+        let as_of = Some(AsOf { commit, span });
+        Ok(Self { commit, interactions, as_of, ends: Arc::default(), ..self.clone() })
     }
 
     /// Whether it hides what was recorded later; see [`Snapshot::as_of`].
@@ -181,16 +193,6 @@ impl Snapshot {
     /// every number below it is a customer's.
     pub fn ordinals(&self) -> CustomerOrdinal {
         self.names.ordinals
-    }
-
-    /// Time of the first and the last interaction.
-    pub fn time_span(&self) -> Option<(Millis, Millis)> {
-        if let Some(as_of) = self.as_of {
-            return as_of.span;
-        }
-        let first = self.units.iter().map(|unit| unit.time_min).min()?;
-        let last = self.units.iter().map(|unit| unit.time_max).max()?;
-        Some((first, last))
     }
 
     /// The dictionary of a symbol attribute; empty for any other.
@@ -354,33 +356,7 @@ fn recorded_by(block: Block, commit: u64) -> Block {
     if !mask.contains(&false) {
         return block;
     }
-    let mut out = Block { offsets: vec![0], ..Block::default() };
-    let mut rows = 0;
-    for (place, &customer) in block.customers.iter().enumerate() {
-        let own = mask.get(block.journey(place)).unwrap_or_default();
-        let seen = own.iter().filter(|seen| **seen).count() as u32;
-        if seen > 0 {
-            rows += seen;
-            out.customers.push(customer);
-            out.offsets.push(rows);
-        }
-    }
-    fn part<T>(values: Vec<T>, mask: &[bool]) -> Vec<T> {
-        values.into_iter().zip(mask).filter(|(_, seen)| **seen).map(|(value, _)| value).collect()
-    }
-    let column = |column: Column| match column {
-        Column::Symbol { codes, dictionary } => Column::Symbol { codes: part(codes, &mask), dictionary },
-        Column::Str { codes, dictionary } => Column::Str { codes: part(codes, &mask), dictionary },
-        Column::Int { values, valid } => {
-            Column::Int { values: part(values, &mask), valid: valid.map(|valid| part(valid, &mask)) }
-        }
-        Column::Float { values, valid } => {
-            Column::Float { values: part(values, &mask), valid: valid.map(|valid| part(valid, &mask)) }
-        }
-    };
-    out.times = part(block.times, &mask);
-    out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
-    out
+    select_rows(block, &mask)
 }
 
 fn with_sequence(wanted: &[AttrId]) -> Vec<AttrId> {

@@ -42,6 +42,11 @@ impl TailPiece {
         self.block.rows() - self.dead_rows
     }
 
+    /// Whose interactions in here are dead.
+    pub(crate) fn dead(&self) -> &Marks {
+        &self.dead
+    }
+
     /// The living; all columns, or where somebody is dead, only those wanted.
     pub(crate) fn living(&self, wanted: Wanted<'_>) -> Cow<'_, Block> {
         match self.dead.is_empty() {
@@ -125,7 +130,6 @@ impl Tail {
     }
 
     /// Marks all that these customers, ascending, have in here as dead.
-    #[cfg(test)]
     pub(crate) fn kill(&mut self, customers: &[CustomerOrdinal]) {
         for piece in &mut self.pieces {
             let places = Chosen::These(customers).places(&piece.block.customers);

@@ -60,6 +60,38 @@ pub fn without_customers(block: Block, dead: &RoaringBitmap) -> Block {
     if living.first() == Some(&all) { block } else { select_places(&block, &living, &block.columns) }
 }
 
+/// The rows of a block for which `mask` holds; customers without one are left out. Dictionaries stay
+/// whole.
+pub fn select_rows(block: Block, mask: &[bool]) -> Block {
+    fn part<T>(values: Vec<T>, mask: &[bool]) -> Vec<T> {
+        values.into_iter().zip(mask).filter(|(_, seen)| **seen).map(|(value, _)| value).collect()
+    }
+    let mut out = Block { offsets: vec![0], ..Block::default() };
+    let mut rows = 0;
+    for (place, &customer) in block.customers.iter().enumerate() {
+        let own = mask.get(block.journey(place)).unwrap_or_default();
+        let seen = own.iter().filter(|seen| **seen).count() as u32;
+        if seen > 0 {
+            rows += seen;
+            out.customers.push(customer);
+            out.offsets.push(rows);
+        }
+    }
+    let column = |column: Column| match column {
+        Column::Symbol { codes, dictionary } => Column::Symbol { codes: part(codes, mask), dictionary },
+        Column::Str { codes, dictionary } => Column::Str { codes: part(codes, mask), dictionary },
+        Column::Int { values, valid } => {
+            Column::Int { values: part(values, mask), valid: valid.map(|valid| part(valid, mask)) }
+        }
+        Column::Float { values, valid } => {
+            Column::Float { values: part(values, mask), valid: valid.map(|valid| part(valid, mask)) }
+        }
+    };
+    out.times = part(block.times, mask);
+    out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
+    out
+}
+
 /// What is left of `places` among ascending `customers` without those who are dead; ascending too.
 pub fn live_places(
     customers: &[CustomerOrdinal],

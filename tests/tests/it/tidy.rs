@@ -19,7 +19,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["disk", "options"],
     &["disk_sim", "history", "chunks"],
     &["recorded", "customers", "dead"],
-    &["head", "manifest"],
+    &["head", "manifest", "erased"],
     &["string_pages"],
     &["identities"],
     &["names"],
@@ -28,7 +28,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["state"],
     &["snapshot", "absorb", "check", "backup"],
     &["commit", "graph"],
-    &["import"],
+    &["import", "vacuum"],
     &["db"],
 ];
 
