@@ -45,6 +45,9 @@ anew where only that is damaged."
 answers are the same before and after."
     )]
     Rebuild(RebuildArgs),
+    /// Write a store anew without what was erased
+    #[command(long_about = VACUUM)]
+    Vacuum(RebuildArgs),
     /// Copy a store, sound and whole, into a new folder
     #[command(long_about = BACKUP)]
     Backup(BackupArgs),
@@ -90,6 +93,9 @@ A row is refused that has no customer or time, a time or number that does not pa
 tomorrow, or the wrong number of fields. Refused rows are counted by reason and written, with their line, to DB.rejects.csv;
 the others are imported. With --strict the first is an error.
 
+Rows of customers who were erased (ERASE CUSTOMER) are left out and counted, unless --bring-back says that they may
+come back.
+
 A map file (--map) says otherwise:
   zone = "Europe/Berlin"                       # of times that name none
   time_format = "%d/%m/%Y %H:%M"               # of all times
@@ -111,6 +117,15 @@ Examples:
   throughline import contacts.db contacts.csv.gz
   throughline import contacts.db 2026-*.parquet --customers crm.csv --map map.toml
   zcat dump.jsonl.gz | jq -c '.events[]' | throughline import contacts.db -"#;
+
+const VACUUM: &str = "Write a store anew without what was erased. `ERASE CUSTOMER` takes somebody out of every \
+answer at once; the files hold what was said of them until this is run. Afterwards no file of the store does: backups and \
+exports made before, files that were imported and DB.rejects.csv are not the store's and stay as they are. Nothing else \
+changes: commits keep numbers and times, journeys their order.\n\n\
+History and graph are written beside the old ones, which takes about as long as importing everything again, and \
+as much room on the disk as the store has; then the old ones are removed. A run that is interrupted leaves the store as it \
+was, or done.\n\n\
+Example:\n  throughline query contacts.db \"ERASE CUSTOMER 'crm:42'\"\n  throughline vacuum contacts.db";
 
 const BACKUP: &str = "Copy a store into a folder that is not there yet, or is empty. Copied is the history, which is \
 all that a store knows: commits and when they were recorded, customers' attributes, cohorts. Each frame is read back from \
@@ -171,6 +186,9 @@ pub(crate) struct ImportArgs {
     /// Make the first bad row an error: nothing is imported then
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Take rows of erased customers too, who are known again by that
+    #[arg(long)]
+    pub(crate) bring_back: bool,
     #[command(flatten)]
     pub(crate) memory: Memory,
     /// Where refused rows go [default: DB.rejects.csv]

@@ -56,3 +56,23 @@ pub(crate) fn rebuild(db: &Db) -> Outcome<()> {
     ));
     Ok(())
 }
+
+/// Writes the store anew without what was erased.
+pub(crate) fn vacuum(db: &Db) -> Outcome<()> {
+    let started = Instant::now();
+    let report = db.vacuum()?;
+    if report.files == 0 {
+        say("nothing was erased that is still in the files");
+        return Ok(());
+    }
+    say(&format!(
+        "removed {} from {} of the history in {:.2} s; wrote {}, {} with the graph where there were {}",
+        many(report.rows, "row"),
+        many(report.frames, "frame"),
+        started.elapsed().as_secs_f64(),
+        many(report.files, "file"),
+        bytes(report.bytes_after),
+        bytes(report.bytes_before)
+    ));
+    Ok(())
+}

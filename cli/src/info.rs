@@ -18,6 +18,8 @@ use crate::store::{quoted_name, terminal_width};
 
 /// Values of a symbol attribute that are named.
 const TOP_VALUES: usize = 5;
+/// So many values are looked up one by one.
+const LOOKED_UP_MAX: usize = 4_096;
 /// Ranges and most frequent values are looked up in stores up to this size;
 /// they read every interaction.
 const LOOKED_THROUGH_MAX: u64 = 50_000_000;
@@ -71,7 +73,11 @@ fn describe(db: &Db, attribute: &Attribute) -> Described {
         return described;
     }
     if attribute.ty == AttrType::Symbol {
-        described.distinct = Some(snapshot.symbols(attribute.id).len() as u64);
+        let symbols = snapshot.symbols(attribute.id).len();
+        // Of many, those are counted too that only erased customers had, until they are vacuumed.
+        let looks = symbols <= LOOKED_UP_MAX;
+        let has = |symbol: &u32| !looks || snapshot.has_symbol(attribute.id, *symbol).unwrap_or(true);
+        described.distinct = Some((0..symbols as u32).filter(has).count() as u64);
     }
     if snapshot.interactions() > LOOKED_THROUGH_MAX {
         return described;
@@ -180,7 +186,7 @@ fn for_people(db: &Db, path: &Path, attributes: &[Described], out: &mut dyn Writ
     writeln!(out, "store         {}", path.display())?;
     writeln!(out, "customers     {}", count(snapshot.customers()))?;
     writeln!(out, "interactions  {}", count(snapshot.interactions()))?;
-    match snapshot.time_span() {
+    match snapshot.time_span()? {
         Some((first, last)) => {
             writeln!(out, "times         {} to {} UTC", civil::readable(first), civil::readable(last))?;
         }
@@ -242,7 +248,7 @@ fn values_for_people(described: &Described) -> String {
 
 fn as_json(db: &Db, attributes: &[Described]) -> Outcome<Json> {
     let (snapshot, sizes) = (db.snapshot(), db.info()?);
-    let span = snapshot.time_span();
+    let span = snapshot.time_span()?;
     let attributes: Vec<Json> = attributes
         .iter()
         .map(|described| {

@@ -56,6 +56,9 @@ fn run(command: Command) -> Outcome<()> {
         Command::Rebuild(args) => {
             check::rebuild(&store::open_with_memory(&args.db, false, args.memory.memory)?)
         }
+        Command::Vacuum(args) => {
+            check::vacuum(&store::open_with_memory(&args.db, false, args.memory.memory)?)
+        }
         Command::Backup(args) => backup::backup(&args.db, &args.to),
         Command::Export(args) => export::export(&store::open(&args.db, true)?, &args.to),
         Command::Generate(args) => generate(&args),
@@ -82,6 +85,7 @@ fn import(args: &ImportArgs) -> Outcome<()> {
         customers: args.customers.clone(),
         mapping,
         strict: args.strict,
+        bring_back: args.bring_back,
         rejects,
     };
     match import::import(&db, &plan) {

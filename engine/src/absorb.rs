@@ -12,13 +12,14 @@ pub(crate) use sorter::{SCRATCH, SCRATCH_MOVED, Sorter};
 use std::sync::Arc;
 
 use crate::disk::Disk;
-use crate::error::{Error, Result};
+use crate::erased::Coming;
+use crate::error::Result;
 use crate::history::{FrameHeader, History, Position};
 use crate::merge::Rows;
 use crate::model::Millis;
 use crate::options::Options;
 use crate::records::links::{FrameLinks, GuardsRecord};
-use crate::records::{self, FrameRows};
+use crate::records::{self, EraseRecord, FrameRows};
 use crate::schema::Subject;
 use crate::settle::{Moves, number_anew, rows_of};
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
@@ -45,11 +46,42 @@ pub(crate) fn absorb(
     keys: Keys,
 ) -> Result<()> {
     let (mut rows, mut bytes) = (0_u64, 0_u64);
+    let mut erasures = Vec::new();
     let mut headers = history.headers(state.end, to);
     while let Some(frame) = headers.next()? {
+        if frame.header.kind & !records::FINAL == records::ERASE {
+            erasures.push((frame.start, frame.end));
+        }
         rows += u64::from(frame.header.rows);
         bytes += frame.end.offset - frame.start.offset;
     }
+    state.expect(coming(history, &erasures)?)?;
+    let done = absorb_within(state, disk, history, to, options, keys, (rows, bytes));
+    state.expected();
+    done
+}
+
+/// Who is erased in some frames, and by the last of which commits.
+fn coming(history: &History, erasures: &[(Position, Position)]) -> Result<Coming> {
+    let mut coming = Coming::default();
+    for &(start, end) in erasures {
+        if let Some(frame) = history.frames(start, end).next()? {
+            let record = EraseRecord::decode(&frame.body, &frame_name(start))?;
+            record.identities.iter().for_each(|&key| coming.add(key, frame.header.commit));
+        }
+    }
+    Ok(coming)
+}
+
+fn absorb_within(
+    state: &mut State,
+    disk: &Arc<dyn Disk>,
+    history: &History,
+    to: Position,
+    options: &Options,
+    keys: Keys,
+    (rows, bytes): (u64, u64),
+) -> Result<()> {
     // Frames are compressed, some to an eighth.
     let fits = bytes <= (options.memory_bytes / 16).max(FRAMES_BYTES_MIN) as u64;
     if fits && state.tail_rows() as u64 + rows <= options.tail_interactions as u64 {
@@ -135,7 +167,7 @@ fn seal_moved(
 }
 
 /// The name of a frame, for messages.
-fn frame_name(start: Position) -> String {
+pub(crate) fn frame_name(start: Position) -> String {
     format!("history/{:08}.tlh at byte {}", start.file, start.offset)
 }
 
@@ -154,21 +186,20 @@ pub(crate) fn take_frame(
         records::COMMIT => state.recorded.note(commit, recorded, false, &[]),
         records::LINKS => state.take_links(&FrameLinks::decode(body, what)?, commit, recorded)?,
         records::GUARDS => state.take_guards(&GuardsRecord::decode(body, what)?, commit, recorded)?,
-        records::COHORT => state.set_cohort(cohort_record(body, what)?)?,
+        records::COHORT => state.set_cohort(cohort_record(body, what)?, commit)?,
+        records::ERASE => state.take_erasure(&EraseRecord::decode(body, what)?, commit)?,
         kind @ (records::INTERACTIONS | records::CUSTOMERS) => {
             let frame = FrameRows::decode(body, what)?;
             if keys == Keys::Remember {
                 let domain = if kind == records::CUSTOMERS { DOMAIN_CUSTOMERS } else { DOMAIN_INTERACTIONS };
                 let keys = state.keys(&frame, domain);
                 state.remember(&keys)?;
+                let keys = state.plain_keys(&frame);
+                state.remember(&keys)?;
             }
             return take_rows(state, frame, kind, commit, recorded, what);
         }
-        kind => {
-            return Err(Error::NotAStore(format!(
-                "{what} holds a record of kind {kind}, which this program does not know: use a newer one"
-            )));
-        }
+        kind => return Err(records::unknown_kind(kind, what)),
     }
     Ok(None)
 }
@@ -183,6 +214,7 @@ pub(crate) fn take_rows(
     what: &str,
 ) -> Result<Option<Rows>> {
     state.rows += frame.len() as u64;
+    let frame = state.without_erased(frame, commit)?;
     note_recorded(state, &frame, kind, commit, recorded);
     if kind == records::CUSTOMERS {
         let rows = state.names.number_rows(frame, Subject::Customer, commit, what)?;

@@ -15,7 +15,7 @@ use crate::disk::{Disk, Lock};
 use crate::error::{Error, Result};
 use crate::head::{HEAD, Head};
 use crate::history::{self, History};
-use crate::records::{FINAL, INTERACTIONS};
+use crate::records::{ERASE, EraseRecord, FINAL, INTERACTIONS};
 
 /// How often, and how long apart, a history is read again that seems damaged while somebody writes
 /// to it: a frame may have been met half written, and what follows it whole.
@@ -79,6 +79,11 @@ fn last_commit(from: &Arc<dyn Disk>) -> Result<(Head, u64)> {
         if frame.header.kind & !FINAL == INTERACTIONS {
             begun += u64::from(frame.header.rows);
         }
+        if frame.header.kind & !FINAL == ERASE
+            && let Some(frame) = history.frames(frame.start, frame.end).next()?
+        {
+            begun -= EraseRecord::decode(&frame.body, "an erasure")?.interactions.min(begun);
+        }
         if frame.header.kind & FINAL != 0 {
             (last.acknowledged, last.commit, interactions) = (frame.end, frame.header.commit, begun);
         }
@@ -105,7 +110,7 @@ fn claim(to: &dyn Disk) -> Result<Box<dyn Lock>> {
 }
 
 fn copy(from: &dyn Disk, head: Head, to: &Arc<dyn Disk>) -> Result<(u64, u64)> {
-    history::copy(from, &**to, head.acknowledged)?;
+    history::copy(from, &**to, head.store_id, head.acknowledged)?;
     let copied = History::open(Arc::clone(to), head.store_id, head.acknowledged, true)?;
     let found = copied.verify()?;
     head.write(&**to)?;

@@ -1,5 +1,6 @@
 //! Verification: every stored byte that has a checksum, and the invariants.
 
+mod erased;
 mod identities;
 mod recorded;
 
@@ -100,6 +101,9 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
         report.problems.extend(found.err().map(|error| error.to_string()));
     }
     report.problems.extend(identities::check_customers(state).err().map(|error| error.to_string()));
+    if let Err(error) = erased::check(state, &mut report.problems) {
+        report.problems.push(error.to_string());
+    }
     if report.interactions != version.manifest.interactions {
         report.problems.push(format!(
             "the manifest counts {} interactions, and the segments hold {}",

@@ -21,7 +21,7 @@ use crate::manifest::Manifest;
 use crate::model::{Identity, Millis};
 use crate::options::Options;
 use crate::records::links::FrameLinks;
-use crate::records::{self, FINAL, FrameRows};
+use crate::records::{self, EraseRecord, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State, frames_of_rows};
 
@@ -29,7 +29,7 @@ use crate::state::{DOMAIN_INTERACTIONS, State, frames_of_rows};
 const TAIL_TEXT_BYTES_MIN: usize = 1 << 20;
 
 /// An acknowledged commit: durable when it is returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its number.
     pub number: u64,
@@ -40,6 +40,8 @@ pub struct Commit {
     /// What was said about pairs of identities: links, cuts, rows that carried both where none did
     /// before.
     pub links: u64,
+    /// Interactions left out because whose they are was erased.
+    pub erased: u64,
 }
 
 /// What waits to be committed.
@@ -52,6 +54,14 @@ enum Work {
     Append(Vec<Interaction>),
     Record { kind: u8, body: Vec<u8> },
     Links(Box<FrameLinks>),
+    Erase(Arc<Erasing>),
+}
+
+/// A customer to be erased, and what became of it.
+pub(crate) struct Erasing {
+    pub identity: Identity,
+    /// How many identities and interactions were taken out; none where nobody goes by the identity.
+    pub taken_out: Mutex<Option<(u64, u64)>>,
 }
 
 impl Ticket {
@@ -71,6 +81,14 @@ impl Ticket {
         Self::new(Work::Links(Box::new(links)))
     }
 
+    pub(crate) fn erase(erasing: &Arc<Erasing>) -> Arc<Self> {
+        Self::new(Work::Erase(Arc::clone(erasing)))
+    }
+
+    fn erases(&self) -> bool {
+        matches!(*self.work.lock(), Some(Work::Erase(_)))
+    }
+
     pub(crate) fn take_answer(&self) -> Option<Result<Commit>> {
         self.answer.lock().take()
     }
@@ -88,6 +106,8 @@ struct Written {
     recorded: Millis,
     frames: Vec<(u8, Vec<u8>)>,
     keys: Vec<Option<u128>>,
+    /// Numbers of identities that it erases.
+    erased: Vec<u32>,
     end: Position,
 }
 
@@ -127,8 +147,28 @@ impl Writer {
         }
     }
 
-    /// Commits all of `tickets` with one sync. Answers whether there is something to show.
+    /// Commits all of `tickets`, with one sync unless somebody is erased. Answers whether there is
+    /// something to show.
     pub(crate) fn commit_all(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
+        let mut changed = false;
+        let mut round = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            // What there is of whom is looked up in the state, so all before must be in it.
+            let alone = ticket.erases();
+            if alone {
+                changed |= self.commit_round(std::mem::take(&mut round));
+            }
+            round.push(ticket);
+            if alone {
+                changed |= self.commit_round(std::mem::take(&mut round));
+            }
+        }
+        changed |= self.commit_round(round);
+        changed && self.poisoned.is_none()
+    }
+
+    /// Commits all of `tickets` with one sync.
+    fn commit_round(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
         let mut written: Vec<Written> = Vec::with_capacity(tickets.len());
         let mut round = Round {
             schema: Arc::clone(&self.state.names.schema),
@@ -147,7 +187,7 @@ impl Writer {
                     written.push(done);
                 }
                 Ok(None) => {
-                    let commit = Commit { number: self.state.commit, added: 0, duplicates: 0, links: 0 };
+                    let commit = Commit { number: self.state.commit, ..Commit::default() };
                     *ticket.answer.lock() = Some(Ok(commit));
                 }
                 Err(error) => *ticket.answer.lock() = Some(Err(error)),
@@ -191,6 +231,10 @@ impl Writer {
         let commit = done.commit.number;
         for (kind, body) in done.frames {
             let what = "a record just written";
+            if !done.erased.is_empty() {
+                self.state.erase(&EraseRecord::decode(&body, what)?, commit, &done.erased)?;
+                continue;
+            }
             let header = FrameHeader { commit, recorded: done.recorded, kind, rows: 0 };
             if let Some(rows) = take_frame(&mut self.state, header, &body, what, Keys::Known)? {
                 self.state.add_to_tail(rows)?;
@@ -207,17 +251,28 @@ impl Writer {
         let number = self.last_commit + 1;
         let mut frames = Vec::new();
         let mut keys = Vec::new();
-        let (mut added, mut duplicates, mut rows, mut links) = (0, 0, 0, 0);
+        let (mut added, mut duplicates, mut rows, mut links, mut erased) = (0, 0, 0, 0, 0);
+        let mut numbers = Vec::new();
         let mut declared_now = None;
         let mut pairs_now = Vec::new();
         match work {
             Work::Record { kind, body } => frames.push((kind, body)),
             Work::Links(frame) if frame.is_empty() => return Ok(None),
             Work::Links(frame) => {
+                self.state.check_not_erased(frame.one.texts.iter().chain(frame.other.texts.iter()))?;
                 self.state.names.check_room(&frame.one.texts)?;
                 self.state.names.check_room(&frame.other.texts)?;
                 links = frame.len() as u64;
                 frames.push((records::LINKS, frame.encode()?));
+            }
+            Work::Erase(erasing) => {
+                let Some(found) = self.state.find_to_erase(erasing.identity.as_str(), number)? else {
+                    return Ok(None);
+                };
+                let taken_out = (found.identities.len() as u64, found.record.interactions);
+                *erasing.taken_out.lock() = Some(taken_out);
+                frames.push((records::ERASE, found.record.encode()?));
+                (keys, numbers) = (found.keys, found.identities);
             }
             Work::Append(interactions) => {
                 let (mut batch, declared) = self.batch(&interactions, &round.schema)?;
@@ -226,14 +281,19 @@ impl Writer {
                 pairs.retain(|&(one, other)| !round.pairs.contains(&(one.to_owned(), other.to_owned())));
                 self.state.names.check_room(batch.identities.strings())?;
                 let mut frame = FrameRows::from_batch(batch);
+                let all = frame.len();
+                self.state.leave_out_erased(&mut frame);
+                erased = (all - frame.len()) as u64;
                 keys = self.state.keys(&frame, DOMAIN_INTERACTIONS);
-                let keep = self.keep(&keys, &round.keys)?;
+                let mut keep = self.keep(&keys, &round.keys)?;
+                let more = self.state.keep_apart(&frame, &keys, &round.keys, &mut keep)?;
                 duplicates = keep.iter().filter(|keep| !**keep).count() as u64;
                 if duplicates > 0 {
                     frame = frame.filtered(&keep);
                     keys =
                         keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
                 }
+                keys.extend(more);
                 frame.number_from(self.rows);
                 added = frame.len() as u64;
                 rows = frame.len() as u32;
@@ -241,10 +301,11 @@ impl Writer {
                 if added == 0 && links == 0 {
                     return Ok(Some(Written {
                         ticket: Ticket::append(Vec::new()),
-                        commit: Commit { number: self.last_commit, added, duplicates, links },
+                        commit: Commit { number: self.last_commit, added, duplicates, links, erased },
                         recorded: self.options.clock.now(),
                         frames,
                         keys: Vec::new(),
+                        erased: numbers,
                         end: self.history.end(),
                     }));
                 }
@@ -284,10 +345,11 @@ impl Writer {
         round.keys.extend(keys.iter().flatten());
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),
-            commit: Commit { number, added, duplicates, links },
+            commit: Commit { number, added, duplicates, links, erased },
             recorded,
             frames,
             keys,
+            erased: numbers,
             end: self.history.end(),
         }))
     }

@@ -1,5 +1,6 @@
 //! The open store.
 
+mod erase;
 mod links;
 
 use std::ops::RangeInclusive;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use crate::absorb::{Keys, SCRATCH, SCRATCH_MOVED, absorb};
@@ -27,6 +28,7 @@ pub use crate::options::Options;
 use crate::records::{self, CohortRecord, FINAL};
 use crate::snapshot::{Shown, Snapshot};
 use crate::state::bitmap_bytes;
+pub use erase::Erasure;
 
 /// Sizes on disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub struct Db {
     disk: Arc<dyn Disk>,
     writer: Mutex<Writer>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
+    /// Held by who copies history files, and by who removes some.
+    files: RwLock<()>,
     shown: Shown,
     options: Options,
     _lock: Box<dyn Lock>,
@@ -110,6 +114,7 @@ impl Db {
             disk,
             writer: Mutex::new(writer),
             waiting: Mutex::default(),
+            files: RwLock::default(),
             shown: Shown::new(snapshot),
             options,
             _lock: lock,
@@ -275,6 +280,7 @@ impl Db {
         if let Some(writer) = self.writer.try_lock_for(BUSY) {
             writer.check_writable()?;
         }
+        let _stay = self.files.read();
         let snapshot = self.snapshot();
         let (frames, bytes) = back_up(&*self.disk, snapshot.head(), &to)?;
         Ok(BackupReport { commit: snapshot.commit(), interactions: snapshot.interactions(), frames, bytes })
@@ -422,6 +428,7 @@ fn open_writer(disk: Arc<dyn Disk>, options: &Options, head: Head) -> Result<Wri
     }
     if !options.read_only {
         remove_leftovers(&*writer.disk, graph)?;
+        writer.history.remove_others()?;
     }
     Ok(writer)
 }
@@ -475,6 +482,8 @@ mod damage_tests;
 #[cfg(test)]
 mod dead_tests;
 #[cfg(test)]
+mod erase_tests;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod import_tests;
@@ -486,3 +495,5 @@ mod links_asked_tests;
 mod own_times_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vacuum_tests;

@@ -44,6 +44,20 @@ impl Marks {
         }
     }
 
+    pub(crate) fn remove(&mut self, customer: CustomerOrdinal) {
+        if self.contains(customer)
+            && let Some(mut marks) = self.0.take()
+        {
+            Arc::make_mut(&mut marks).remove(customer);
+            self.0 = (!marks.is_empty()).then_some(marks);
+        }
+    }
+
+    /// Whether one of a span is among them.
+    pub(crate) fn any_within(&self, span: RangeInclusive<CustomerOrdinal>) -> bool {
+        self.get().is_some_and(|marks| marks.range_cardinality(span) > 0)
+    }
+
     /// Takes them out of a set.
     pub(crate) fn remove_from(&self, customers: &mut RoaringBitmap) {
         if let Some(marks) = self.get() {

@@ -93,6 +93,28 @@ pub(crate) fn content_key(store_key: u64, domain: u8, digest: u128, occurrence: 
     xxh3_128_with_seed(&bytes, !store_key)
 }
 
+/// What an identity is remembered by in one store once it is erased. Keyed as the ids of events are,
+/// and never equal to one of those for the same text.
+pub(crate) fn identity_key(store_key: u64, identity: &str) -> u128 {
+    xxh3_128_with_seed(identity.as_bytes(), store_key.rotate_left(32) ^ IDENTITIES)
+}
+
+/// Says of an event's key that the interaction was taken out by the erasure of a commit.
+pub(crate) fn taken_out_key(key: u128, erasure: u64) -> u128 {
+    xxh3_128_with_seed(&key.to_le_bytes(), erasure ^ TAKEN_OUT)
+}
+
+/// The key of a row of somebody who was erased by a commit and came back: none of the keys that the
+/// same row had before.
+pub(crate) fn returned_key(key: u128, erasure: u64) -> u128 {
+    xxh3_128_with_seed(&key.to_le_bytes(), erasure ^ RETURNED)
+}
+
+/// Keep keys of different meaning apart.
+const IDENTITIES: u64 = 0x6964_656e_7469_7479;
+const TAKEN_OUT: u64 = 0x7461_6b65_6e00_0000;
+const RETURNED: u64 = 0x7265_7475_726e_0000;
+
 fn name_hash(name: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(name.to_lowercase().as_bytes())
 }
@@ -193,5 +215,13 @@ mod tests {
         assert_ne!(content_key(1, 0, digest, 0), content_key(2, 0, digest, 0));
         assert_ne!(content_key(1, 0, digest, 0), content_key(1, 1, digest, 0));
         assert_ne!(event_key(1, "e"), event_key(2, "e"));
+        assert_ne!(identity_key(1, "e"), event_key(1, "e"));
+        assert_ne!(identity_key(1, "e"), identity_key(2, "e"));
+        let key = event_key(1, "e");
+        let others =
+            [taken_out_key(key, 1), taken_out_key(key, 2), returned_key(key, 1), returned_key(key, 2)];
+        for (place, other) in others.iter().enumerate() {
+            assert!(*other != key && !others[..place].contains(other));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Sealed entries lie in pages of the graph, newer ones in memory; both follow from the history.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,8 @@ pub(crate) struct LinkLog {
     pieces: Vec<Arc<Vec<Entry>>>,
     sources: Arc<StringTable>,
     guards: Arc<Vec<(u64, Arc<Guards>)>>,
+    /// Identities that were erased, and by which commit: what was said of them before is passed over.
+    erased: Arc<BTreeMap<u32, u64>>,
 }
 
 impl LinkLog {
@@ -117,7 +120,22 @@ impl LinkLog {
             sealed: Arc::new(meta.clone()),
             pieces: Vec::new(),
             sources: Arc::new(sources),
+            erased: Arc::default(),
         })
+    }
+
+    /// Forgets what was said of an identity up to a commit.
+    pub(crate) fn forget(&mut self, identity: u32, commit: u64) {
+        let until = Arc::make_mut(&mut self.erased).entry(identity).or_default();
+        *until = commit.max(*until);
+    }
+
+    /// Whether nobody whom it names was erased since.
+    fn stands(&self, entry: &Entry) -> bool {
+        let gone = |identity: IdentityOrdinal| {
+            self.erased.get(&identity.0).is_some_and(|&erased| entry.commit <= erased)
+        };
+        self.erased.is_empty() || !(gone(entry.one) || gone(entry.other))
     }
 
     /// How many entries there are.
@@ -186,13 +204,20 @@ impl LinkLog {
             let first = piece.partition_point(|entry| entry.commit <= commit);
             out.extend(piece.iter().skip(first));
         }
+        out.retain(|entry| self.stands(entry));
         Ok(out)
     }
 
     /// All that was said, in order, a part at a time.
     pub(crate) fn parts<'a>(&'a self, chunks: &'a Chunks) -> impl Iterator<Item = Result<Vec<Entry>>> + 'a {
         let sealed = self.sealed.pages.iter().map(|page| read(chunks, page));
-        sealed.chain(self.pieces.iter().map(|piece| Ok(piece.to_vec())))
+        let parts = sealed.chain(self.pieces.iter().map(|piece| Ok(piece.to_vec())));
+        parts.map(|part| {
+            part.map(|mut entries| {
+                entries.retain(|entry| self.stands(entry));
+                entries
+            })
+        })
     }
 
     /// Says that what [`LinkLog::seal`] wrote is in the graph.

@@ -19,7 +19,8 @@
 //! - Checksums are xxh3-64. A frame header's is seeded with the store id, the file's number and
 //!   the frame's offset, so that no frame is taken for one in another place.
 //! - `previous end` is the length of the file before when it was closed: it was synced then, and
-//!   never changes. It is 0 in the first file.
+//!   never changes. It is 0 in the first file, and in the first of files that took the place of all
+//!   before them.
 //! - `synced`: when the frame was written, all of its file before that byte had been synced.
 //!
 //! # After a crash
@@ -39,6 +40,7 @@
 mod copy;
 mod layout;
 mod reader;
+mod sets;
 
 use std::sync::Arc;
 
@@ -170,17 +172,9 @@ impl History {
         acknowledged: Position,
         read_only: bool,
     ) -> Result<Self> {
-        let mut numbers = file_numbers(&*disk)?;
+        let mut numbers = sets::set_of(&*disk, store_id, &file_numbers(&*disk)?, acknowledged.file)?;
         let first = numbers.first().copied().unwrap_or(1);
-        for (number, expected) in numbers.iter().zip(first..) {
-            if *number != expected {
-                return Err(Error::damaged(file_name(expected), 0, "the file is missing"));
-            }
-        }
         let last = numbers.last().copied().unwrap_or(0);
-        if last < acknowledged.file || acknowledged.file < first {
-            return Err(Error::damaged(file_name(acknowledged.file), 0, "the file is missing"));
-        }
         if last > acknowledged.file && torn_rotation(&*disk, last)? {
             numbers.pop();
             if !read_only {
@@ -197,8 +191,6 @@ impl History {
             let mut file = HistoryFile::open(&*disk, store_id, number)?;
             if index > 0 {
                 file.check_follows(previous_len)?;
-            } else if file.header.previous_end != 0 {
-                return Err(Error::damaged(file_name(number.saturating_sub(1)), 0, "the file is missing"));
             }
             previous_len = file.len;
             seed = file.header.seed();

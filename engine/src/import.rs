@@ -2,6 +2,7 @@
 
 mod said;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
@@ -14,10 +15,11 @@ use crate::disk::{Disk, DiskFile, How};
 use crate::error::{Error, Result};
 use crate::history::{FrameHeader, Position};
 use crate::model::Millis;
-use crate::records::{self, FINAL, FrameRows, Source};
+use crate::records::{self, EraseRecord, FINAL, FrameRows, Source};
 use crate::schema::{AttrId, AttrType, Role, Schema, Subject};
 use crate::snapshot::Shown;
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, Mark};
+use crate::strings::Strings;
 use said::SaidBefore;
 
 /// Distinct rows whose number of occurrences is kept in memory.
@@ -40,6 +42,10 @@ pub struct ImportReport {
     pub links_left_out: u64,
     /// Pairs of identities that rows carried and none did before.
     pub pairs: u64,
+    /// Rows left out because whose they are was erased.
+    pub erased: u64,
+    /// Erased identities that are known again.
+    pub brought_back: u64,
     /// Interactions in the store now.
     pub interactions: u64,
     /// Customers in the store now.
@@ -71,6 +77,9 @@ pub struct Import<'db> {
     pairs: u64,
     /// What is asked whether a link was said before, once one is.
     said: Option<SaidBefore>,
+    erased: u64,
+    brings_back: bool,
+    brought_back: u64,
     done: bool,
 }
 
@@ -111,6 +120,9 @@ impl<'db> Import<'db> {
             links_left_out: 0,
             pairs: 0,
             said: None,
+            erased: 0,
+            brings_back: false,
+            brought_back: 0,
             done: false,
             writer,
         })
@@ -142,9 +154,16 @@ impl<'db> Import<'db> {
         Ok(id)
     }
 
+    /// From here on rows of erased customers are taken, and end the erasure of the identities that
+    /// they name. Otherwise they are left out and counted.
+    pub fn bring_back(&mut self) {
+        self.brings_back = true;
+    }
+
     /// Takes a batch of interactions. A row whose event id the store has, or
     /// without one whose content it has as often as the source has shown it so
-    /// far, is left out. Answers how many were left out. What a row says of its identities
+    /// far, is left out; so is one of a customer that was erased. Answers how many were left out. What
+    /// a row says of its identities
     /// ([`Batch::also`]) counts also where the row is left out. When a row was recorded
     /// ([`Batch::recorded`]) is no part of its content.
     ///
@@ -180,8 +199,17 @@ impl<'db> Import<'db> {
             check_recorded(recorded, now)?;
         }
         let carried = batch.take_carried(&self.writer.state.links.guards(u64::MAX))?;
-        let by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
+        let mut by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
         let mut frame = FrameRows::from_batch(batch);
+        let mut erased = 0;
+        if !self.brings_back
+            && let Some(keep) = self.writer.state.leave_out_erased(&mut frame)
+        {
+            erased = keep.iter().filter(|keep| !**keep).count() as u64;
+            by_content =
+                by_content.into_iter().zip(keep).filter_map(|(by, keep)| keep.then_some(by)).collect();
+        }
+        self.erased += erased;
         let mut digests = None;
         if by_content.contains(&true) {
             let all = self.writer.state.frame_digests(&frame);
@@ -189,31 +217,50 @@ impl<'db> Import<'db> {
             digests = Some(all);
         }
         let keys = self.writer.state.keys_by(&frame, domain, digests.as_deref());
-        let keep = self.keep(&keys, &by_content)?;
+        let mut keep = self.keep(&keys, &by_content)?;
+        let more = self.writer.state.keep_apart(&frame, &keys, &HashSet::new(), &mut keep)?;
         let duplicates = keep.iter().filter(|keep| !**keep).count();
         self.duplicates += duplicates as u64;
+        if self.brings_back && !carried.pairs.is_empty() {
+            self.lift(&carried.identities)?;
+        }
         self.take_pairs(&carried)?;
         if duplicates == frame.len() {
-            return Ok(duplicates as u64);
+            return Ok(duplicates as u64 + erased);
         }
-        let (mut frame, keys) = if duplicates == 0 {
+        let (mut frame, mut keys) = if duplicates == 0 {
             (frame, keys)
         } else {
             let keys = keys.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(key, _)| key).collect();
             (frame.filtered(&keep), keys)
         };
+        keys.extend(more);
         frame.number_from(self.writer.rows + self.added);
         self.writer.state.names.check_room(&frame.identities)?;
         let frames = [(kind, frame.encode()?)];
         check_frames(&frames)?;
         let [(_, body)] = frames;
         self.write_declared()?;
+        self.lift(&frame.identities)?;
         let rows = frame.len() as u64;
         let recorded = self.write(kind, rows as u32, &body)?;
         let taken = self.add(frame, &keys, kind, recorded);
         self.poison_where_failed(taken)?;
         self.added += rows;
-        Ok(duplicates as u64)
+        Ok(duplicates as u64 + erased)
+    }
+
+    /// Ends the erasure of those identities that are erased.
+    fn lift(&mut self, identities: &Strings) -> Result<()> {
+        let lifted = self.writer.state.kept_out(identities);
+        if lifted.is_empty() {
+            return Ok(());
+        }
+        self.write_declared()?;
+        let record = EraseRecord::lift(lifted);
+        self.write(records::ERASE, 0, &record.encode()?)?;
+        self.brought_back += record.lifted.len() as u64;
+        self.writer.state.take_erasure(&record, self.commit)
     }
 
     /// After an error history and state may differ: this must not be committed.
@@ -270,7 +317,7 @@ impl<'db> Import<'db> {
         let chunks = Arc::clone(state.chunks());
         let mut contents = state.seen.in_first_runs(&chunks, &contents, self.runs_before)?.into_iter();
         let mut known = state.seen.contains(&chunks, &event_ids)?.into_iter();
-        let mut earlier = std::collections::HashSet::with_capacity(event_ids.len());
+        let mut earlier = HashSet::with_capacity(event_ids.len());
         Ok(keys
             .iter()
             .zip(by_content)
@@ -357,6 +404,8 @@ impl<'db> Import<'db> {
             links: self.links,
             links_left_out: self.links_left_out,
             pairs: self.pairs,
+            erased: self.erased,
+            brought_back: self.brought_back,
             interactions: self.writer.state.interactions(),
             customers: self.writer.state.present.len(),
         }

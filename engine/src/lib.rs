@@ -38,6 +38,7 @@ mod customers;
 mod dead;
 mod dedupe;
 mod digest;
+mod erased;
 mod evidence;
 mod head;
 mod identities;
@@ -67,13 +68,14 @@ mod db;
 pub mod graph;
 mod import;
 mod snapshot;
+mod vacuum;
 
 pub use backup::BackupReport;
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;
 pub use clock::Clock;
 pub use column::Column;
-pub use db::{CheckReport, Commit, Db, Info, Options};
+pub use db::{CheckReport, Commit, Db, Erasure, Info, Options};
 pub use error::{Error, Result};
 pub use guards::Guards;
 pub use import::{Import, ImportReport};
@@ -84,3 +86,4 @@ pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
 pub use snapshot::{
     LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow, Saying, Snapshot, Symbols, TallyCell, Unit,
 };
+pub use vacuum::VacuumReport;

@@ -121,6 +121,8 @@ pub(crate) struct Manifest {
     pub cohorts: Vec<Cohort>,
     /// Rows of customers' attributes.
     pub customers: Option<SegmentMeta>,
+    /// Who was erased; no bytes where nobody was.
+    pub erased: Blob,
     /// Chunks of earlier manifests that may still be in the store.
     pub doomed: Vec<u64>,
 }
@@ -154,6 +156,7 @@ impl Manifest {
             next_digest_run: 1,
             cohorts: Vec::new(),
             customers: None,
+            erased: Blob::default(),
             doomed: Vec::new(),
         }
     }
@@ -205,7 +208,7 @@ impl Manifest {
         }
         out.extend(self.of_identities.chunks());
         out.extend(self.links.chunks());
-        out.extend(&self.present.pages);
+        out.extend(self.present.pages.iter().chain(&self.erased.pages));
         for blob in
             self.recorded.iter().map(|page| &page.blob).chain(self.own_times.iter().map(|own| &own.blob))
         {

@@ -11,7 +11,7 @@ mod sort;
 mod tests;
 mod widen;
 
-pub use cut::{concat, live_places, select_customers, select_places, without_customers};
+pub use cut::{concat, live_places, select_customers, select_places, select_rows, without_customers};
 pub use sort::{Rows, concat_rows, sort_rows};
 pub use widen::widen;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::column::Column;
 use crate::customers::Customers;
+use crate::dead::Marks;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::identities::Identities;
@@ -54,6 +55,8 @@ pub(crate) struct Names {
     pub identities: Arc<Identities>,
     pub ordinals: u32,
     pub customers: Customers,
+    /// Identities that were erased: they are not found, and their names are not shown.
+    pub erased: Marks,
 }
 
 impl Names {
@@ -64,12 +67,13 @@ impl Names {
             identities: Arc::default(),
             ordinals: 0,
             customers: Customers::default(),
+            erased: Marks::default(),
         }
     }
 
     /// The identity of that number, where this commit knows it.
     pub(crate) fn identity(&self, identity: IdentityOrdinal) -> Result<String> {
-        if identity.0 >= self.ordinals {
+        if identity.0 >= self.ordinals || self.erased.contains(identity.0) {
             return Err(Error::invalid("there is no such identity in this snapshot"));
         }
         self.identities.name(identity)
@@ -77,7 +81,9 @@ impl Names {
 
     /// The number of an identity, where this commit knows it.
     pub(crate) fn find_identity(&self, identity: &str) -> Result<Option<IdentityOrdinal>> {
-        Ok(self.identities.find(identity)?.filter(|identity| identity.0 < self.ordinals))
+        let known =
+            |identity: &IdentityOrdinal| identity.0 < self.ordinals && !self.erased.contains(identity.0);
+        Ok(self.identities.find(identity)?.filter(known))
     }
 
     /// The number of an identity, given out now if it is new.
@@ -125,6 +131,17 @@ impl Names {
         Ok(())
     }
 
+    /// Gives numbers to some identities, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] past 2^32 - 2 identities.
+    pub(crate) fn number_identities(&mut self, texts: &Strings) -> Result<Vec<u32>> {
+        let mut identities = self.identities.write()?;
+        let numbers = texts.iter().map(|text| identities.try_intern(text)).collect::<Result<_>>()?;
+        self.ordinals = count_of(&identities)?;
+        Ok(numbers)
+    }
+
     /// Gives numbers to a frame's identities and symbols. An interaction is of
     /// the customer whom its identity belongs to; attributes stay with the
     /// identity that they were given of.
@@ -140,13 +157,7 @@ impl Names {
         what: &str,
     ) -> Result<Rows> {
         let rows = frame.len();
-        let ordinals: Vec<u32> = {
-            let mut identities = self.identities.write()?;
-            let numbers =
-                frame.identities.iter().map(|text| identities.try_intern(text)).collect::<Result<_>>()?;
-            self.ordinals = count_of(&identities)?;
-            numbers
-        };
+        let ordinals = self.number_identities(&frame.identities)?;
         let of_rows = |numbers: &[u32]| {
             let codes = frame.identity_codes.iter();
             codes.map(|&code| numbers.get(code as usize).copied()).collect::<Option<Vec<u32>>>().ok_or_else(

@@ -196,6 +196,17 @@ impl Log {
         first.into_iter().chain(self.own.first()).min()
     }
 
+    /// How many interactions were recorded, with their commits or at times of their own.
+    pub(crate) fn interactions(&self) -> u64 {
+        let by_commits = self.newest().map_or(0, |newest| newest.interactions);
+        by_commits + self.own.by(Millis::MAX).known.interactions
+    }
+
+    /// Forgets what was counted of instants: it is not so any more.
+    pub(crate) fn forget_found(&mut self) {
+        self.own = Arc::new(OwnTimes::clone(&self.own));
+    }
+
     /// Whether `entry` is the last.
     pub(crate) fn ends_with(&self, entry: &Recorded) -> bool {
         self.newest().as_ref() == Some(entry)

@@ -19,7 +19,11 @@
 
 pub(crate) mod links;
 
+mod erase;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use erase::EraseRecord;
 
 use crate::batch::{Batch, BatchColumn};
 use crate::column::Column;
@@ -47,6 +51,8 @@ pub(crate) const COHORT: u8 = 6;
 pub(crate) const LINKS: u8 = 16;
 /// The rules for joining identities from here on; see [`links`].
 pub(crate) const GUARDS: u8 = 17;
+/// Whom the store forgets, and whom it may know again ([`EraseRecord`]).
+pub(crate) const ERASE: u8 = 20;
 
 /// The time of each row.
 pub(crate) const TIMES: AttrId = AttrId(u16::MAX - 8);
@@ -102,6 +108,9 @@ pub(crate) struct FrameRows {
     /// Ascending by attribute, [`AttrId::RECORDED`] among them; never [`Column::Symbol`].
     pub columns: Vec<(AttrId, Column)>,
 }
+
+/// How many rows a body has, and the bytes of each column.
+type Parts<'a> = (usize, Vec<(AttrId, &'a [u8])>);
 
 impl FrameRows {
     pub(crate) fn len(&self) -> usize {
@@ -196,6 +205,16 @@ impl FrameRows {
         }
     }
 
+    /// Without the rows of the identities that are `gone`, and which rows stay; `None` where all do.
+    pub(crate) fn without_identities(&self, gone: &[bool]) -> Option<(Self, Vec<bool>)> {
+        if !gone.contains(&true) {
+            return None;
+        }
+        let stays = |&code: &u32| !gone.get(code as usize).copied().unwrap_or_default();
+        let keep: Vec<bool> = self.identity_codes.iter().map(stays).collect();
+        Some((self.filtered(&keep), keep))
+    }
+
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         let rows = self.len();
         let identity = Column::Str {
@@ -233,10 +252,21 @@ impl FrameRows {
         Ok(out)
     }
 
-    pub(crate) fn decode(bytes: &[u8], what: &str) -> Result<Self> {
+    /// The identities in an encoded frame.
+    pub(crate) fn identities_in(bytes: &[u8], what: &str) -> Result<Strings> {
+        let (rows, parts) = Self::parts(bytes, what)?;
+        let column = parts.iter().find(|(attr, _)| *attr == AttrId::IDENTITY);
+        match column.map(|(_, bytes)| columns::decode(bytes, rows, what)).transpose()? {
+            Some(Column::Str { dictionary, .. }) => Ok(dictionary),
+            _ => Err(Error::damaged(what, 0, "a frame lacks identities")),
+        }
+    }
+
+    /// How many rows an encoded frame has, and its columns, encoded.
+    fn parts<'a>(bytes: &'a [u8], what: &str) -> Result<Parts<'a>> {
         let damaged = |message: &str| Error::damaged(what, 0, message);
         let mut at = 0_usize;
-        let mut take = |n: usize| -> Result<&[u8]> {
+        let mut take = |n: usize| -> Result<&'a [u8]> {
             let part =
                 bytes.get(at..at.saturating_add(n)).ok_or_else(|| damaged("a frame's body is cut short"))?;
             at += n;
@@ -254,10 +284,20 @@ impl FrameRows {
         for _ in 0..count {
             directory.push((AttrId(number(take(2)?) as u16), number(take(4)?)));
         }
+        let mut parts = Vec::with_capacity(directory.len());
+        for (attr, len) in directory {
+            parts.push((attr, take(len)?));
+        }
+        Ok((rows, parts))
+    }
+
+    pub(crate) fn decode(bytes: &[u8], what: &str) -> Result<Self> {
+        let damaged = |message: &str| Error::damaged(what, 0, message);
+        let (rows, parts) = Self::parts(bytes, what)?;
         let mut out = Self::default();
         let (mut has_identity, mut has_times, mut has_sequences) = (false, false, false);
-        for (attr, len) in directory {
-            let column = columns::decode(take(len)?, rows, what)?;
+        for (attr, bytes) in parts {
+            let column = columns::decode(bytes, rows, what)?;
             match (attr, column) {
                 (AttrId::IDENTITY, Column::Str { codes, dictionary }) => {
                     has_identity = true;
@@ -296,6 +336,13 @@ impl FrameRows {
         }
         Ok(out)
     }
+}
+
+/// What is said of a record that this program does not know.
+pub(crate) fn unknown_kind(kind: u8, what: &str) -> Error {
+    Error::NotAStore(format!(
+        "{what} holds a record of kind {kind}, which this program does not know: use a newer one"
+    ))
 }
 
 /// A schema record.

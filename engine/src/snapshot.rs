@@ -6,12 +6,13 @@ mod indexed;
 mod links;
 mod parted;
 mod relinked;
+mod span;
 mod units;
 mod whole;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
@@ -23,6 +24,7 @@ pub use whole::Saying;
 
 use crate::block::Block;
 use crate::dead::Marks;
+use crate::erased::TakenOut;
 use crate::error::{Error, Result};
 use crate::evidence::LinkLog;
 use crate::history::Position;
@@ -70,6 +72,10 @@ pub struct Snapshot {
     last_relinked: LastRelinked,
     /// Customers of an earlier commit, where they are others now.
     overlay: Option<Overlay>,
+    /// What the log counts and is not there any more.
+    taken_out: TakenOut,
+    /// Time of the first and the last interaction, once that was asked for.
+    ends: Arc<OnceLock<Option<(Millis, Millis)>>>,
 }
 
 /// The snapshot that readers get: the last commit's.
@@ -126,6 +132,8 @@ impl Snapshot {
             recorded: state.recorded.clone(),
             links: state.links.clone(),
             span: None,
+            taken_out: state.erased.taken_out.clone(),
+            ends: Arc::default(),
             as_of: None,
             last_relinked: LastRelinked::default(),
             overlay: None,
@@ -163,18 +171,7 @@ impl Snapshot {
         self.names.ordinals
     }
 
-    /// Time of the first and the last interaction.
-    pub fn time_span(&self) -> Option<(Millis, Millis)> {
-        if let Some(as_of) = self.as_of {
-            return as_of.span;
-        }
-        if self.span.is_some() {
-            return self.span;
-        }
-        self.time_span_of_all()
-    }
-
-    /// Of all interactions, hidden ones included.
+    /// Time of the first and the last of all interactions, hidden and dead ones included.
     fn time_span_of_all(&self) -> Option<(Millis, Millis)> {
         let first = self.units.iter().map(|unit| unit.time_min).min()?;
         let last = self.units.iter().map(|unit| unit.time_max).max()?;

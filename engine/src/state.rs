@@ -1,6 +1,7 @@
 //! The graph as the writer holds it: what is sealed, what is in memory since,
 //! and the names and keys that new rows are checked against.
 
+mod erase;
 mod links;
 mod pairs;
 mod rewrite;
@@ -18,6 +19,7 @@ use crate::customers::Customers;
 use crate::dead::Unmarked;
 use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
+use crate::erased::Erased;
 use crate::error::{Error, Result};
 use crate::evidence::LinkLog;
 use crate::history::Position;
@@ -135,6 +137,8 @@ pub(crate) struct State {
     pub cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
     /// Customers with an interaction.
     pub present: Arc<RoaringBitmap>,
+    /// Who was taken out for good.
+    pub erased: Erased,
     pub seen: Seen,
     pub store_key: u64,
     pub commit: u64,
@@ -165,6 +169,7 @@ pub(crate) struct Mark {
     present: Arc<RoaringBitmap>,
     recorded: Log,
     links: LinkLog,
+    erased: Erased,
     rows: u64,
 }
 
@@ -173,6 +178,7 @@ pub(crate) struct Mark {
 struct Saved {
     customers: Option<Arc<Block>>,
     cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
+    erased: Erased,
 }
 
 impl State {
@@ -206,14 +212,19 @@ impl State {
             true => RoaringBitmap::new(),
             false => bitmap(&chunks.blob(&manifest.present)?, chunks.folder())?,
         };
-        let (half, other) = manifest.store_id.split_at(8);
-        let number = |half: &[u8]| half.iter().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+        let erased = match manifest.erased.pages.is_empty() {
+            true => Erased::default(),
+            false => Erased::decode(&chunks.blob(&manifest.erased)?, chunks.folder())?,
+        };
+        names.erased = erased.hidden();
+        let mut links = LinkLog::load(&chunks, &manifest.links)?;
+        erased.forgotten().for_each(|(identity, commit)| links.forget(identity, commit));
         Ok(Self {
-            store_key: number(half) ^ number(other).rotate_left(32),
+            store_key: store_key(manifest.store_id),
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
             rows: manifest.rows,
-            links: LinkLog::load(&chunks, &manifest.links)?,
+            links,
             ties: None,
             concerned: RoaringBitmap::new(),
             recorded: Log::load(&chunks, &manifest.recorded, manifest.own_times.as_ref())?,
@@ -222,7 +233,8 @@ impl State {
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
             version: Version::new(manifest, chunks),
-            saved: Saved { customers: customers.clone(), cohorts: cohorts.clone() },
+            saved: Saved { customers: customers.clone(), cohorts: cohorts.clone(), erased: erased.clone() },
+            erased,
             names,
             tail: Tail::default(),
             unmarked: Unmarked::default(),
@@ -268,21 +280,29 @@ impl State {
         domain: u8,
         digests: Option<&[u128]>,
     ) -> Vec<Option<u128>> {
-        let event_id = self.names.schema.role(Role::EventId).map(|attribute| attribute.id);
-        let event_ids =
-            frame.columns.iter().find(|(attr, _)| Some(*attr) == event_id).map(|(_, column)| column);
-        (0..frame.len())
-            .map(|row| {
-                if let Some(crate::Column::Str { codes, dictionary }) = event_ids
-                    && let Some(place) = codes.get(row).and_then(|&code| (code as usize).checked_sub(1))
-                {
-                    return Some(digest::event_key(self.store_key, dictionary.get(place)));
+        let mut keys = self.event_ids(frame);
+        if let (Some(occurrences), Some(digests)) = (&frame.occurrences, digests) {
+            for ((key, &occurrence), &digest) in keys.iter_mut().zip(occurrences).zip(digests) {
+                if key.is_none() && occurrence >= 0 {
+                    *key = Some(digest::content_key(self.store_key, domain, digest, occurrence as u32));
                 }
-                let occurrence = frame.occurrences.as_ref()?.get(row).copied().filter(|&n| n >= 0)?;
-                let digest = digests?.get(row)?;
-                Some(digest::content_key(self.store_key, domain, *digest, occurrence as u32))
-            })
-            .collect()
+            }
+        }
+        self.renew_keys(frame, &mut keys);
+        keys
+    }
+
+    /// The keys of the event ids of a frame's rows, of those that have one.
+    fn event_ids(&self, frame: &FrameRows) -> Vec<Option<u128>> {
+        let event_id = self.names.schema.role(Role::EventId).map(|attribute| attribute.id);
+        match frame.columns.iter().find(|(attr, _)| Some(*attr) == event_id) {
+            Some((_, crate::Column::Str { codes, dictionary })) => {
+                let place = |&code: &u32| (code as usize).checked_sub(1);
+                let key = |place| digest::event_key(self.store_key, dictionary.get(place));
+                codes.iter().map(|code| place(code).map(key)).collect()
+            }
+            _ => vec![None; frame.len()],
+        }
     }
 
     /// The content digests of a frame's rows.
@@ -329,6 +349,7 @@ impl State {
             present: Arc::clone(&self.present),
             recorded: self.recorded.clone(),
             links: self.links.clone(),
+            erased: self.erased.clone(),
             rows: self.rows,
         }
     }
@@ -349,6 +370,7 @@ impl State {
         self.links = mark.links.clone();
         self.ties = None;
         self.concerned.clear();
+        self.erased = mark.erased.clone();
         self.rows = mark.rows;
         self.forget_unsealed_keys();
     }
@@ -387,9 +409,11 @@ impl State {
         }
     }
 
-    /// Takes a saved cohort.
-    pub(crate) fn set_cohort(&mut self, record: CohortRecord) -> Result<()> {
-        let customers = bitmap(&record.customers, "a cohort's record")?;
+    /// Takes a saved cohort. Who saved it may not have known yet who was erased.
+    pub(crate) fn set_cohort(&mut self, record: CohortRecord, commit: u64) -> Result<()> {
+        let mut customers = bitmap(&record.customers, "a cohort's record")?;
+        self.names.erased.remove_from(&mut customers);
+        self.erased.coming.remove_from(&mut customers, commit);
         self.cohorts.insert(record.name, Arc::new(customers));
         Ok(())
     }
@@ -506,6 +530,9 @@ impl State {
             (Some(block), _) => Some(write_segment(&mut out, block)?),
             (None, _) => None,
         };
+        if !self.erased.is_same(&self.saved.erased) {
+            manifest.erased = out.blob(&self.erased.encode()?)?;
+        }
         manifest.recorded = self.recorded.seal(&mut out, &chunks)?;
         manifest.links = self.links.seal(&mut out, &chunks)?;
         manifest.of_identities = self.names.customers.seal(&mut out)?;
@@ -536,7 +563,11 @@ impl State {
         self.links.sealed(&manifest.links);
         self.names.customers.sealed(&chunks, &manifest.of_identities);
         self.recorded = self.recorded.sealed(&manifest.recorded);
-        self.saved = Saved { customers: self.customers.clone(), cohorts: self.cohorts.clone() };
+        self.saved = Saved {
+            customers: self.customers.clone(),
+            cohorts: self.cohorts.clone(),
+            erased: self.erased.clone(),
+        };
         self.version = Version::new(manifest, chunks);
         old.superseded(&self.version, dropped);
         Ok(())
@@ -548,6 +579,13 @@ impl State {
         // They stay listed until they are removed: a crash between would leave them for ever.
         self.version.chunks.bury(self.doomed.iter().copied());
     }
+}
+
+/// What the keys of a store are made with.
+pub(crate) fn store_key(store_id: [u8; 16]) -> u64 {
+    let (half, other) = store_id.split_at(8);
+    let number = |half: &[u8]| half.iter().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+    number(half) ^ number(other).rotate_left(32)
 }
 
 /// A record's cohort.

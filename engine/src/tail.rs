@@ -42,6 +42,11 @@ impl TailPiece {
         self.block.rows() - self.dead_rows
     }
 
+    /// Whose interactions in here are dead.
+    pub(crate) fn dead(&self) -> &Marks {
+        &self.dead
+    }
+
     /// The living; all columns, or where somebody is dead, only those wanted.
     pub(crate) fn living(&self, wanted: Wanted<'_>) -> Cow<'_, Block> {
         match self.dead.is_empty() {

@@ -145,6 +145,28 @@ impl Ties {
         }
     }
 
+    /// Forgets all that was said about an identity. Adds those to `concerned` whom that concerns.
+    pub(crate) fn forget(&mut self, identity: u32, concerned: &mut RoaringBitmap) {
+        let Some(blocked) = self.ends.get(&identity).map(|end| end.blocked) else { return };
+        let pairs: Vec<(u32, u32)> = self.partners(identity).collect();
+        concerned.insert(identity);
+        for (place, partner) in pairs {
+            concerned.insert(partner);
+            let Some(tie) = self.ties.get_mut(place as usize) else { continue };
+            let was = tie.confidence() > 0;
+            (tie.row, tie.link, tie.cut) = (false, 0, false);
+            let Some(end) = self.ends.get_mut(&partner).filter(|_| was && !blocked) else { continue };
+            let was_hub = end.partners > self.hub_links;
+            end.partners = end.partners.saturating_sub(1);
+            if was_hub && end.partners <= self.hub_links {
+                concerned.extend(self.partners(partner).map(|(_, partner)| partner));
+            }
+        }
+        if let Some(end) = self.ends.get_mut(&identity) {
+            end.partners = 0;
+        }
+    }
+
     /// The pairs of an identity, by their places, and who the other one is.
     fn partners(&self, identity: u32) -> impl Iterator<Item = (u32, u32)> {
         let mut place = self.ends.get(&identity).map_or(NONE, |end| end.last);

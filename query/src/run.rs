@@ -1,6 +1,7 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+mod erase;
 mod why_not;
 
 use std::any::Any;
@@ -126,6 +127,9 @@ impl Run<'_> {
             Statement::Links(links) => {
                 let diagnostics = vec![not_yet("links between identities", links.keyword)];
                 return Err(QueryError::Query { text: self.text.to_owned(), diagnostics });
+            }
+            Statement::Erase { customer } => {
+                return self.erase(db, &snapshot, customer, superfluous(statement, self.params));
             }
         };
         let mut planner = Planner::new(&snapshot, self.params);
@@ -584,5 +588,7 @@ fn saved_schema() -> RowSchema {
 
 #[cfg(test)]
 mod code_tests;
+#[cfg(test)]
+mod erase_tests;
 #[cfg(test)]
 mod tests;

@@ -321,7 +321,7 @@ pub fn portrait(snapshot: &Snapshot) -> Result<String> {
         "{} customers, {} interactions, {:?}\n",
         snapshot.customers(),
         snapshot.interactions(),
-        snapshot.time_span()
+        snapshot.time_span()?
     );
     let customers: BTreeSet<&str> = rows.iter().map(|row| row.customer.as_str()).collect();
     for customer in customers {

@@ -45,6 +45,7 @@ pub(crate) fn import_plain(
         customers,
         mapping: Mapping::default(),
         strict: false,
+        bring_back: false,
         rejects: default_rejects(store),
     };
     import(db, &plan)

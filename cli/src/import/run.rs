@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) mapping: Mapping,
     /// Whether the first bad row is a failure.
     pub(crate) strict: bool,
+    /// Whether erased customers may come back.
+    pub(crate) bring_back: bool,
     /// Where refused rows go.
     pub(crate) rejects: PathBuf,
 }
@@ -56,6 +58,9 @@ pub(crate) fn import(db: &Db, plan: &Plan) -> Outcome<Summary> {
     let bounds = db.time_bounds();
     let names: Vec<String> = plan.files.iter().chain(&plan.customers).map(|path| shown(path)).collect();
     let mut import = db.import(&names.join(", "))?;
+    if plan.bring_back {
+        import.bring_back();
+    }
 
     let progress = Arc::new(AtomicU64::new(0));
     let total = plan.files.iter().chain(&plan.customers).map(|path| files::length(path)).sum::<Option<u64>>();
@@ -153,6 +158,11 @@ fn read_one(
     }
 }
 
+/// So many identities.
+fn people(n: u64) -> String {
+    if n == 1 { "1 identity".to_owned() } else { format!("{} identities", count(n)) }
+}
+
 impl Summary {
     /// The report for people, several lines.
     pub(crate) fn written(&self) -> String {
@@ -178,6 +188,16 @@ impl Summary {
             count(report.duplicates),
             count(total_refused)
         ));
+        if report.erased > 0 {
+            line(format!(
+                "  left out {} of customers who were erased; --bring-back takes them",
+                many(report.erased, "row")
+            ));
+        }
+        if report.brought_back > 0 {
+            let known = if report.brought_back == 1 { "is known again" } else { "are known again" };
+            line(format!("  {} that had been erased {known}", people(report.brought_back)));
+        }
         for (reason, refused) in refused {
             line(format!("  refused {}: {reason}", count(*refused)));
         }

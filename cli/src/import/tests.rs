@@ -37,6 +37,7 @@ impl Bench {
             customers: None,
             mapping: Mapping::parse(map).expect(map),
             strict: false,
+            bring_back: false,
             rejects: self.folder.path().join("rejects.csv"),
         }
     }

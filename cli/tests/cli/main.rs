@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod copies;
+mod erasure;
 mod formats;
 mod imports;
 mod language;

@@ -53,7 +53,7 @@ fn seen(snapshot: &Snapshot) -> (Vec<i64>, Vec<(String, i64)>) {
     }
     assert_eq!((rows, rows as u64), (numbers.len(), snapshot.interactions()));
     let times = numbers.iter().map(|number| time_of(*number));
-    assert_eq!(snapshot.time_span(), times.clone().min().zip(times.max()));
+    assert_eq!(snapshot.time_span().expect("reads"), times.clone().min().zip(times.max()));
     numbers.sort_unstable();
     let mut ranks = Vec::new();
     if let Some(rank) = snapshot.schema().find(Subject::Customer, "rank") {

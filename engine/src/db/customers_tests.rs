@@ -123,3 +123,45 @@ fn cohorts_are_of_identities() {
     assert_eq!(cohort("before"), [1, 3]);
     assert_eq!((cohort("after"), cohort("of another")), (vec![0, 1, 2], vec![0, 1, 2]));
 }
+
+#[test]
+fn a_customer_is_erased_with_all_identities() {
+    let db = store();
+    join(&db);
+    let rank = give_ranks(&db, None, &[("crm:1", 20, 1), ("phone:2", 30, 2), ("crm:4", 10, 4)]);
+    db.append(NAMES.map(|name| Interaction::new(name, 2_000).kind("call"))).expect("appends");
+    let erasure = db.erase(&identity("app:3")).expect("erases");
+    // What came before they were joined was not moved here.
+    assert_eq!((erasure.identities, erasure.interactions), (3, 4));
+    let snapshot = db.snapshot();
+    let found = |name| snapshot.find_identity(&identity(name)).expect("reads").is_some();
+    assert_eq!(NAMES.map(found), [false, false, false, true]);
+    assert!(snapshot.customer_name(0).is_err() && snapshot.identity_name(IdentityOrdinal(1)).is_err());
+    assert_eq!(ranks(&db, rank), [None, None, None, Some(4)]);
+    let again = db.append(NAMES.map(|name| Interaction::new(name, 3_000).kind("call"))).expect("appends");
+    assert_eq!((again.added, again.erased), (1, 3));
+    assert_eq!(db.forgive(&identity("phone:2")).expect("forgives"), 3);
+    let again = db.append(NAMES.map(|name| Interaction::new(name, 4_000).kind("call"))).expect("appends");
+    assert_eq!((again.added, again.erased), (4, 0));
+}
+
+/// A replay may meet the erasure of an identity that was cut off a customer meanwhile.
+#[test]
+fn what_a_customer_has_of_other_identities_stays() {
+    let db = store();
+    join(&db);
+    db.append(NAMES.map(|name| Interaction::new(name, 2_000).kind("call"))).expect("appends");
+    db.seal().expect("seals");
+    db.append(NAMES.map(|name| Interaction::new(name, 3_000).kind("call"))).expect("appends");
+    let mut writer = db.writer.lock();
+    let mut coming = crate::erased::Coming::default();
+    coming.add(writer.state.identity_key("phone:2"), 100);
+    writer.state.expect(coming).expect("takes out");
+    db.shown.show(&writer.state);
+    drop(writer);
+    let snapshot = db.snapshot();
+    let block = snapshot.read_span(0..=0, &[AttrId::IDENTITY]).expect("reads");
+    let Some(Column::Int { values, .. }) = block.column(AttrId::IDENTITY) else { panic!("a column") };
+    assert_eq!((values.as_slice(), block.times.len()), ([0, 0, 2, 0, 2].as_slice(), 5));
+    assert!(snapshot.present().contains(0));
+}

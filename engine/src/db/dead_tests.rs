@@ -80,7 +80,9 @@ impl Store {
     /// Takes customers out for good.
     fn take_out(&self, customers: &RoaringBitmap) {
         let mut writer = self.db().writer.lock();
-        writer.state.take_out(customers).expect("takes them out");
+        for block in writer.state.take_out(customers).expect("takes them out") {
+            writer.state.note_taken_out(&block, &vec![false; block.rows()]);
+        }
         *Arc::make_mut(&mut writer.state.present) -= customers;
         self.db().shown.show(&writer.state);
     }
@@ -214,7 +216,9 @@ fn same(rewritten: &Store, plain: &Store, context: &str) {
     let (found, expected) = (rewritten.db().snapshot(), plain.db().snapshot());
     assert_eq!(read(&found), read(&expected), "{context}");
     assert_eq!(counted(&found), counted(&expected), "{context}");
-    let whole = |snapshot: &Snapshot| (snapshot.interactions(), snapshot.customers(), snapshot.time_span());
+    let whole = |snapshot: &Snapshot| {
+        (snapshot.interactions(), snapshot.customers(), snapshot.time_span().expect("reads"))
+    };
     assert_eq!(whole(&found), whole(&expected), "{context}");
     match rewritten.is_unmarked() {
         true => assert!(tallied(&found).iter().all(Option::is_none), "{context}: counts what is dead"),

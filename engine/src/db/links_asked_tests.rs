@@ -214,7 +214,7 @@ proptest! {
                     (_, Some(found)) => {
                         prop_assert_eq!(portrait_of(&found), of(&then), "without {:?}", pair);
                         prop_assert_ne!(of(&then), of(&model), "without {:?}", pair);
-                        prop_assert_eq!(found.time_span(), snapshot.time_span());
+                        prop_assert_eq!(found.time_span().expect("reads"), snapshot.time_span().expect("reads"));
                     }
                 }
             }

@@ -169,7 +169,12 @@ impl Model {
         assert_eq!(seen(&then), (numbers.clone(), ranks), "by {}", (at - START) / HOUR);
         let rows: Vec<&Row> = self.interactions.iter().filter(|row| row.recorded <= at).collect();
         let times = rows.iter().map(|row| row.time);
-        assert_eq!(then.time_span(), times.clone().min().zip(times.max()), "by {}", (at - START) / HOUR);
+        assert_eq!(
+            then.time_span().expect("reads"),
+            times.clone().min().zip(times.max()),
+            "by {}",
+            (at - START) / HOUR
+        );
         assert_eq!(then.interactions(), numbers.len() as u64);
         let all = self.interactions.iter().chain(&self.ranks);
         assert_eq!(now.first_recorded(), all.map(|row| row.recorded).min());

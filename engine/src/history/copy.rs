@@ -1,6 +1,7 @@
 //! Copying a history to another disk while it is written to.
 
 use super::layout::FILE_HEADER_BYTES;
+use super::sets::set_of;
 use super::{FOLDER, Position, file_name, file_numbers};
 use crate::disk::{Disk, How};
 use crate::error::{Error, Result};
@@ -10,10 +11,11 @@ const PIECE_BYTES: u64 = 1 << 20;
 
 /// Copies what lies before `end`, which must have been acknowledged: files are only ever added to,
 /// so those bytes stay as they are whatever is written meanwhile. Durable when it returns.
-pub(crate) fn copy(from: &dyn Disk, to: &dyn Disk, end: Position) -> Result<()> {
+pub(crate) fn copy(from: &dyn Disk, to: &dyn Disk, store_id: [u8; 16], end: Position) -> Result<()> {
     to.create_dir(FOLDER)?;
     let mut piece = vec![0; PIECE_BYTES as usize];
-    for number in file_numbers(from)?.into_iter().filter(|&number| number <= end.file) {
+    let numbers = set_of(from, store_id, &file_numbers(from)?, end.file)?;
+    for number in numbers.into_iter().filter(|&number| number <= end.file) {
         let name = file_name(number);
         let source = from.open(&name, How::Read)?;
         let len = if number == end.file { end.offset.max(FILE_HEADER_BYTES as u64) } else { source.len()? };

@@ -246,7 +246,7 @@ fn missing_and_foreign_files_are_refused() {
     assert_eq!(damaged_at(open(&short, end)), (names[1].clone(), first));
 
     let other = History::open(Arc::new(disk.clone()), [7; 16], end, false);
-    assert_eq!(damaged_at(other), (names[0].clone(), 0));
+    assert_eq!(damaged_at(other), (names[names.len() - 1].clone(), 0));
     let beyond = Position { offset: end.offset + 1, ..end };
     assert_eq!(damaged_at(open(&disk, beyond)), (names[names.len() - 1].clone(), end.offset));
     disk.hide("history");

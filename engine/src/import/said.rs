@@ -144,8 +144,15 @@ impl Import<'_> {
             identities.push(link.other().as_str());
         }
         self.writer.state.names.check_room(&identities)?;
+        if self.brings_back {
+            self.lift(&identities)?;
+        }
         let mut kept = Vec::new();
         for &(said, link) in part {
+            let state = &self.writer.state;
+            if state.is_kept_out(link.one().as_str()) || state.is_kept_out(link.other().as_str()) {
+                continue;
+            }
             let new = self.is_new(said, link, is_known);
             if self.poison_where_failed(new)? {
                 kept.push((said, link));

@@ -60,6 +60,68 @@ pub fn without_customers(block: Block, dead: &RoaringBitmap) -> Block {
     if living.first() == Some(&all) { block } else { select_places(&block, &living, &block.columns) }
 }
 
+/// The rows of a block for which `mask` holds; customers without one are left out. Dictionaries stay
+/// whole.
+pub fn select_rows(block: Block, mask: &[bool]) -> Block {
+    let mut out = Block { offsets: vec![0], ..Block::default() };
+    let mut rows = 0;
+    for (place, &customer) in block.customers.iter().enumerate() {
+        let own = mask.get(block.journey(place)).unwrap_or_default();
+        let seen = own.iter().filter(|seen| **seen).count() as u32;
+        if seen > 0 {
+            rows += seen;
+            out.customers.push(customer);
+            out.offsets.push(rows);
+        }
+    }
+    let stretches = stretches(mask);
+    let part = Taken { stretches: &stretches, rows: rows as usize };
+    let column = |column: Column| match column {
+        Column::Symbol { codes, dictionary } => Column::Symbol { codes: part.of(&codes), dictionary },
+        Column::Str { codes, dictionary } => Column::Str { codes: part.of(&codes), dictionary },
+        Column::Int { values, valid } => {
+            Column::Int { values: part.of(&values), valid: valid.map(|valid| part.of(&valid)) }
+        }
+        Column::Float { values, valid } => {
+            Column::Float { values: part.of(&values), valid: valid.map(|valid| part.of(&valid)) }
+        }
+    };
+    out.times = part.of(&block.times);
+    out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
+    out
+}
+
+/// The places of what is true, in stretches.
+fn stretches(mask: &[bool]) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    let mut start = 0;
+    for stretch in mask.chunk_by(|a, b| a == b) {
+        let end = start + stretch.len();
+        if stretch.first() == Some(&true) {
+            stretches.push(start..end);
+        }
+        start = end;
+    }
+    stretches
+}
+
+/// Stretches of rows, so many in all.
+struct Taken<'a> {
+    stretches: &'a [Range<usize>],
+    rows: usize,
+}
+
+impl Taken<'_> {
+    /// Their values; none where there are no values, as of times that nobody wanted.
+    fn of<T: Copy>(&self, values: &[T]) -> Vec<T> {
+        let mut out = Vec::with_capacity(if values.is_empty() { 0 } else { self.rows });
+        for stretch in self.stretches {
+            out.extend_from_slice(values.get(stretch.clone()).unwrap_or_default());
+        }
+        out
+    }
+}
+
 /// What is left of `places` among ascending `customers` without those who are dead; ascending too.
 pub fn live_places(
     customers: &[CustomerOrdinal],

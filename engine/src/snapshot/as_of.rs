@@ -1,12 +1,14 @@
 //! What had been recorded by an instant: by the commit of each row, or as the row says itself.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::Snapshot;
 use crate::block::Block;
 use crate::column::Column;
 use crate::error::Result;
 use crate::manifest::{self, Run, SegmentMeta};
+use crate::merge::select_rows;
 use crate::model::Millis;
 use crate::recorded::{ByThen, Tally};
 use crate::schema::AttrId;
@@ -17,9 +19,10 @@ use crate::span::{ReadBlock, Wanted, read_chosen};
 /// What had been recorded by an earlier instant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AsOf {
-    at: Millis,
+    pub(super) at: Millis,
     /// The last commit by then.
     pub(super) commit: u64,
+    /// Of all that had been recorded, what was taken out since included.
     pub(super) span: Option<(Millis, Millis)>,
     /// Whether no interaction was recorded later.
     pub(super) whole: bool,
@@ -51,11 +54,14 @@ impl Snapshot {
         }
         let (commit, by_commits) = recorded.map(|entry| (entry.commit, entry.tally())).unwrap_or_default();
         let now = self.overlay.as_ref().map_or(self, |overlay| &overlay.now);
-        let seen = by_commits.and(now.own_by(at)?);
+        let (own, own_taken) = now.own_by(at)?;
+        let seen = by_commits.and(own);
         let whole = now.recorded.own().first().is_none() && self.recorded.ends_at(&by_commits);
         let as_of = AsOf { at, commit, span: seen.span(), whole };
         let then = now.clone().with_customers_of(commit)?;
-        Ok(Self { commit, interactions: seen.interactions, as_of: Some(as_of), ..then })
+        let taken = self.taken_out.until(commit, own_taken).interactions;
+        let interactions = seen.interactions.saturating_sub(taken);
+        Ok(Self { commit, interactions, as_of: Some(as_of), ends: Arc::default(), ..then })
     }
 
     /// Whether it hides what was recorded later; see [`Snapshot::as_of`].
@@ -100,11 +106,12 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// The interactions with recording times of their own at or before `at`.
-    fn own_by(&self, at: Millis) -> Result<Tally> {
+    /// The interactions with recording times of their own at or before `at`, and until when those are
+    /// among them that were taken out since.
+    fn own_by(&self, at: Millis) -> Result<(Tally, Millis)> {
         let own = self.recorded.own();
         let ByThen { known, unknown } = own.by(at);
-        let Some(unknown) = unknown else { return Ok(known) };
+        let Some(unknown) = unknown else { return Ok((known, at)) };
         let rest = match own.found(at) {
             Some(rest) => rest,
             None => {
@@ -113,7 +120,7 @@ impl Snapshot {
                 rest
             }
         };
-        Ok(known.and(rest))
+        Ok((known.and(rest), unknown.start().saturating_sub(1)))
     }
 
     /// Counts the interactions whose own recording times lie in a span.
@@ -187,63 +194,8 @@ impl AsOf {
         if !known.contains(&false) {
             return block;
         }
-        let mut out = Block { offsets: vec![0], ..Block::default() };
-        let mut rows = 0;
-        for (place, &customer) in block.customers.iter().enumerate() {
-            let own = known.get(block.journey(place)).unwrap_or_default();
-            let seen = own.iter().filter(|seen| **seen).count() as u32;
-            if seen > 0 {
-                rows += seen;
-                out.customers.push(customer);
-                out.offsets.push(rows);
-            }
-        }
-        let stretches = stretches(&known);
-        let rows = rows as usize;
-        let column = |column: Column| match column {
-            Column::Symbol { codes, dictionary } => {
-                Column::Symbol { codes: taken(&codes, &stretches, rows), dictionary }
-            }
-            Column::Str { codes, dictionary } => {
-                Column::Str { codes: taken(&codes, &stretches, rows), dictionary }
-            }
-            Column::Int { values, valid } => Column::Int {
-                values: taken(&values, &stretches, rows),
-                valid: valid.map(|valid| taken(&valid, &stretches, rows)),
-            },
-            Column::Float { values, valid } => Column::Float {
-                values: taken(&values, &stretches, rows),
-                valid: valid.map(|valid| taken(&valid, &stretches, rows)),
-            },
-        };
-        out.times = taken(&block.times, &stretches, rows);
-        out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
-        out
+        select_rows(block, &known)
     }
-}
-
-/// The places of what is true, in stretches.
-fn stretches(known: &[bool]) -> Vec<Range<usize>> {
-    let mut stretches = Vec::new();
-    let mut start = 0;
-    for stretch in known.chunk_by(|a, b| a == b) {
-        let end = start + stretch.len();
-        if stretch.first() == Some(&true) {
-            stretches.push(start..end);
-        }
-        start = end;
-    }
-    stretches
-}
-
-/// The values of some stretches, `rows` in all; none where there are no values, as of times that nobody
-/// wanted.
-fn taken<T: Copy>(values: &[T], stretches: &[Range<usize>], rows: usize) -> Vec<T> {
-    let mut out = Vec::with_capacity(if values.is_empty() { 0 } else { rows });
-    for stretch in stretches {
-        out.extend_from_slice(values.get(stretch.clone()).unwrap_or_default());
-    }
-    out
 }
 
 #[cfg(test)]

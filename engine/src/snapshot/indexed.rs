@@ -65,6 +65,25 @@ impl Snapshot {
         Ok(customers)
     }
 
+    /// Whether any interaction, or customer, has a value of a symbol attribute. Not so of one that
+    /// only erased customers had; until they are vacuumed it has a number still.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn has_symbol(&self, attr: AttrId, symbol: u32) -> Result<bool> {
+        if self.names.erased.is_empty() && self.taken_out.is_empty() {
+            return Ok(true);
+        }
+        if self.names.schema.get(attr).is_some_and(|known| known.subject == Subject::Interaction) {
+            return Ok(!self.at_least(attr, symbol, 1)?.is_empty());
+        }
+        let column = self.customers.as_ref().and_then(|block| block.column(attr));
+        Ok(match column {
+            Some(Column::Symbol { dictionary, .. }) => dictionary.contains(&symbol),
+            _ => false,
+        })
+    }
+
     /// At least the customers with an interaction at `from <= time < to`, by
     /// whole months in UTC.
     ///

@@ -127,7 +127,7 @@ impl Snapshot {
             interactions: tail.rows() as u64,
             tail,
             tail_units,
-            span: self.time_span(),
+            span: self.time_span()?,
             overlay: None,
             ..self.clone()
         })

@@ -13,9 +13,17 @@ impl State {
     pub(crate) fn take_links(&mut self, frame: &FrameLinks, commit: u64, recorded: Millis) -> Result<()> {
         let mut entries = Vec::with_capacity(frame.len());
         for pair in frame.pairs() {
+            let one = self.names.number_identity(pair.one)?;
+            let other = self.names.number_identity(pair.other)?;
+            // Both are met, whatever becomes of them.
+            let gone =
+                [(pair.one, one), (pair.other, other)].map(|(text, number)| self.meet(text, number, commit));
+            if gone.contains(&true) {
+                continue;
+            }
             entries.push(Entry {
-                one: self.names.number_identity(pair.one)?,
-                other: self.names.number_identity(pair.other)?,
+                one,
+                other,
                 said: pair.said,
                 confidence: pair.confidence,
                 commit,
@@ -49,6 +57,17 @@ impl State {
         }
         self.recorded.note(commit, recorded, true, &[]);
         Ok(())
+    }
+
+    /// Forgets what was said of identities that are erased by a commit.
+    pub(super) fn forget_links(&mut self, identities: impl IntoIterator<Item = u32>, commit: u64) {
+        for identity in identities {
+            self.links.forget(identity, commit);
+            self.concerned.insert(identity);
+            if let Some(ties) = &mut self.ties {
+                ties.forget(identity, &mut self.concerned);
+            }
+        }
     }
 
     /// Makes sure of what was said so far.

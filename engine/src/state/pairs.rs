@@ -26,7 +26,9 @@ impl State {
             both.zip(self.ties.as_ref()).is_some_and(|((one, other), ties)| ties.has_row(one, other))
         };
         let text = |place: u32| carried.identities.get(place as usize);
-        let new = carried.pairs.iter().filter(|pair| !is_known(pair));
+        let is_erased =
+            |&(one, other): &(u32, u32)| self.is_kept_out(text(one)) || self.is_kept_out(text(other));
+        let new = carried.pairs.iter().filter(|pair| !is_known(pair) && !is_erased(pair));
         Ok(new.map(|&(one, other)| (text(one), text(other))).collect())
     }
 }

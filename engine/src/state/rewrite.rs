@@ -7,6 +7,7 @@ use crate::block::Block;
 use crate::error::Result;
 use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::Range;
+use crate::model::CustomerOrdinal;
 use crate::order::merge_blocks;
 use crate::segment::Chosen;
 use crate::span::{Wanted, read_range_of};
@@ -24,6 +25,21 @@ impl State {
     /// Takes journeys out: what lies of them in runs and in memory is dead from now on. Answers them
     /// with all columns, a block a range. The customers are listed as ones with interactions still.
     pub(crate) fn take_out(&mut self, customers: &RoaringBitmap) -> Result<Vec<Block>> {
+        let (blocks, taken) = self.found(customers)?;
+        // Only now, when nothing can fail any more.
+        for Lying { range, customers, sealed, rows } in taken {
+            self.tail.kill(&customers);
+            self.unmarked.add(range, sealed, rows);
+        }
+        Ok(blocks)
+    }
+
+    /// The journeys of some customers, with all columns, a block a range.
+    pub(crate) fn journeys(&self, customers: &RoaringBitmap) -> Result<Vec<Block>> {
+        self.found(customers).map(|(blocks, _)| blocks)
+    }
+
+    fn found(&self, customers: &RoaringBitmap) -> Result<(Vec<Block>, Vec<Lying>)> {
         let mut blocks = Vec::new();
         let mut taken = Vec::new();
         let nothing = Range::default();
@@ -42,14 +58,18 @@ impl State {
             parts.extend(self.tail.pieces().iter().map(|piece| piece.cut(&chosen, Wanted::All)));
             parts.retain(|part| part.rows() > 0);
             blocks.extend((!parts.is_empty()).then(|| merge_blocks(&self.names, &parts, None)).transpose()?);
-            taken.push((number, these, sealed, rows));
+            taken.push(Lying { range: number, customers: these, sealed, rows });
             from = customers.range(last..).find(|&customer| customer > last);
         }
-        // Only now, when nothing can fail any more.
-        for (number, these, sealed, rows) in taken {
-            self.tail.kill(&these);
-            self.unmarked.add(number, sealed, rows);
-        }
-        Ok(blocks)
+        Ok((blocks, taken))
     }
+}
+
+/// Where the journeys of some customers of a range lie.
+struct Lying {
+    range: u32,
+    customers: Vec<CustomerOrdinal>,
+    /// Who of them is in runs, and how many interactions that is.
+    sealed: RoaringBitmap,
+    rows: u64,
 }

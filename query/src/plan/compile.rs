@@ -212,7 +212,7 @@ impl<'a> Planner<'a> {
         members: bool,
         whole: Span,
     ) -> Option<(Phase, &'q [Op])> {
-        let mut inflow = Inflow::of(self.snapshot, self.as_of);
+        let mut inflow = self.engine(Inflow::of(self.snapshot, self.as_of))?;
         let params = self.params;
         let snapshot = self.snapshot;
         let mut stages = Vec::new();

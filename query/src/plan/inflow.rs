@@ -18,10 +18,13 @@ pub(crate) struct Inflow {
 
 impl Inflow {
     /// Whole journeys, as a snapshot shows them; `as_of` is the instant of AS OF.
-    pub(crate) fn of(snapshot: &Snapshot, as_of: Option<Millis>) -> Self {
-        let (first, last) = snapshot.time_span().unzip();
+    ///
+    /// # Errors
+    /// As [`Snapshot::time_span`].
+    pub(crate) fn of(snapshot: &Snapshot, as_of: Option<Millis>) -> throughline_engine::Result<Self> {
+        let (first, last) = snapshot.time_span()?.unzip();
         let right_edge = last.map(|last| as_of.map_or(last, |at| last.min(at)));
-        Self { right_edge, left_edge: first, sessions: None }
+        Ok(Self { right_edge, left_edge: first, sessions: None })
     }
 
     /// What is left of it from `from` (inclusive) to `to` (exclusive).

@@ -29,6 +29,10 @@ pub(crate) trait Names: Sync {
     fn find_symbol(&self, attr: AttrId, text: &str) -> Option<u32>;
     /// How many values a symbol attribute has; their numbers are below it.
     fn symbol_count(&self, attr: AttrId) -> usize;
+    /// Whether anything has a value; not so after who had it was erased.
+    fn has_symbol(&self, _attr: AttrId, _symbol: u32) -> bool {
+        true
+    }
     /// The customer that goes by an identity, written `namespace:key`.
     fn find_customer(&self, identity: &str) -> Result<Option<CustomerOrdinal>, Error>;
     /// The number of an identity, written `namespace:key`.
@@ -58,11 +62,16 @@ impl Names for Snapshot {
     }
 
     fn find_symbol(&self, attr: AttrId, text: &str) -> Option<u32> {
-        self.symbols(attr).find(text)
+        self.symbols(attr).find(text).filter(|&symbol| Names::has_symbol(self, attr, symbol))
     }
 
     fn symbol_count(&self, attr: AttrId) -> usize {
         self.symbols(attr).len()
+    }
+
+    fn has_symbol(&self, attr: AttrId, symbol: u32) -> bool {
+        // Whatever cannot be read now is met again by who reads on.
+        Snapshot::has_symbol(self, attr, symbol).unwrap_or(true)
     }
 
     fn find_customer(&self, identity: &str) -> Result<Option<CustomerOrdinal>, Error> {

@@ -1,6 +1,8 @@
 //! Texts in a query that name something a store has numbers for: values of
 //! symbol attributes, customers and identities.
 
+use std::sync::Arc;
+
 use throughline_engine::{AttrId, Error, IdentityOrdinal};
 
 use super::Cell;
@@ -66,12 +68,27 @@ impl Compiler<'_, '_> {
 pub(crate) fn unknown_value(attr: AttrId, text: &str, span: Span, env: &Env) -> Diagnostic {
     let name = env.snapshot.schema().get(attr).map_or("this attribute", |attribute| &attribute.name);
     let count = env.snapshot.symbol_count(attr).min(100_000);
-    let values: Vec<_> = (0..count).map(|symbol| env.snapshot.symbol_text(attr, symbol as u32)).collect();
-    let near = nearest(text, values.iter().map(AsRef::as_ref));
+    let text_of = |symbol| env.snapshot.symbol_text(attr, symbol);
+    let mut values: Vec<(u32, Arc<str>)> =
+        (0..count as u32).map(|symbol| (symbol, text_of(symbol))).collect();
+    let has = |value: &(u32, Arc<str>)| env.snapshot.has_symbol(attr, value.0);
+    let near = loop {
+        let near: Vec<Arc<str>> =
+            nearest(text, values.iter().map(|(_, value)| &**value)).into_iter().map(Arc::from).collect();
+        // Only those are looked at that would be shown.
+        let all = values.len();
+        values.retain(|value| !near.contains(&value.1) || has(value));
+        if values.len() == all {
+            break near;
+        }
+    };
+    let near: Vec<&str> = near.iter().map(AsRef::as_ref).collect();
     let help = did_you_mean(&near).unwrap_or_else(|| {
-        let mut list: Vec<&str> = values.iter().take(20).map(AsRef::as_ref).collect();
+        let shown: Vec<&str> =
+            values.iter().filter(|value| has(value)).map(|(_, value)| &**value).take(21).collect();
+        let mut list = shown.get(..20).unwrap_or(&shown).to_vec();
         list.sort_unstable();
-        let more = if count > 20 { ", …" } else { "" };
+        let more = if shown.len() > 20 { ", …" } else { "" };
         format!("there are: {}{more}", list.join(", "))
     });
     let diagnostic = Diagnostic::warning("W501", span, format!("`{name}` never has the value `{text}`"));

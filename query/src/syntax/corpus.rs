@@ -87,6 +87,8 @@ pub(crate) const QUERIES: &[&str] = &[
     "UNLINK 'phone:1' FROM $other ;",
     "LINKS OF CUSTOMER 'crm:42'",
     "links of customer $who IN (CHAINS SAME topic GAP 7d MIN 3 |> WHERE topic <> 'a\nb' |> LIMIT 3)",
+    "ERASE CUSTOMER 'crm:42'",
+    "erase customer $who ; -- who asked for it",
     "LINKS REFUSED",
     "LINKS REFUSED FOR CUSTOMER 'crm:42' -- all of one",
     "EXPLAIN FROM journeys |> CHAINS SAME topic GAP 7d MIN 3",

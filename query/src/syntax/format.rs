@@ -26,6 +26,7 @@ pub fn format(statement: &Statement) -> String {
             format!("WHY NOT CUSTOMER {} IN {}", literal(&customer.value), bracketed(query))
         }
         Statement::Links(statement) => links(&statement.kind),
+        Statement::Erase { customer } => format!("ERASE CUSTOMER {}", literal(&customer.value)),
     }
 }
 

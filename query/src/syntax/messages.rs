@@ -65,6 +65,29 @@ error[E101]: expected `OF CUSTOMER` or `REFUSED` after LINKS, found `REFUSD`
   |       ^^^^^^
   = help: did you mean REFUSED?
 "#),
+    (r#"ERASE 'crm:42'"#, r#"
+error[E101]: expected `CUSTOMER`, found a text
+1 | ERASE 'crm:42'
+  |       ^^^^^^^^
+  = help: write `ERASE CUSTOMER 'crm:42'`
+"#),
+    (r#"ERASE CUSTOMER crm:42"#, r#"
+error[E101]: expected an identity, found `crm`
+1 | ERASE CUSTOMER crm:42
+  |                ^^^
+  = help: write it in single quotes: `ERASE CUSTOMER 'crm:42'`
+"#),
+    (r#"ERASE CUSTOMER 'crm:42' |> LIMIT 1"#, r#"
+error[E101]: expected the end, found `|>`
+1 | ERASE CUSTOMER 'crm:42' |> LIMIT 1
+  |                         ^^
+"#),
+    (r#"EXPLAIN ERASE CUSTOMER 'crm:42'"#, r#"
+error[E102]: there is no operator `ERASE`
+1 | EXPLAIN ERASE CUSTOMER 'crm:42'
+  |         ^^^^^
+  = help: it stands only at the start of a statement
+"#),
     (r#"EXPLAIN LINK 'phone:1' TO 'crm:42'"#, r#"
 error[E102]: there is no operator `LINK`
 1 | EXPLAIN LINK 'phone:1' TO 'crm:42'

@@ -283,6 +283,7 @@ fn statement() -> impl Strategy<Value = Statement> {
         1 => whole_query().prop_map(Statement::Explain),
         1 => whole_query().prop_map(Statement::Profile),
         2 => (text(), whole_query()).prop_map(|(customer, query)| Statement::WhyNot { customer, query }),
+        1 => text().prop_map(|customer| Statement::Erase { customer }),
         2 => links.prop_map(|kind| Statement::Links(Links { kind, keyword: Span::default() })),
     ]
 }

@@ -201,6 +201,7 @@ const SOUP: &[&str] = &[
     "WHY",
     "LINK",
     "UNLINK",
+    "ERASE",
     "LINKS",
     "OF",
     "REFUSED",

@@ -20,7 +20,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["disk_sim", "history", "chunks"],
     &["recorded", "customers", "dead", "evidence"],
     &["ties"],
-    &["head", "manifest"],
+    &["head", "manifest", "erased"],
     &["string_pages"],
     &["identities"],
     &["names"],
@@ -30,7 +30,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["settle"],
     &["snapshot", "absorb", "check", "backup"],
     &["commit", "graph"],
-    &["import"],
+    &["import", "vacuum"],
     &["db"],
 ];
 

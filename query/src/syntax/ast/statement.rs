@@ -20,6 +20,11 @@ pub enum Statement {
     },
     /// `LINK …`, `UNLINK …`, `LINKS …`
     Links(Links),
+    /// `ERASE CUSTOMER 'crm:42'`
+    Erase {
+        /// An identity of the customer.
+        customer: Lit,
+    },
 }
 
 /// A statement about which identities belong together.

@@ -4,6 +4,7 @@
 //! stack; chains are read in loops.
 
 mod customers;
+mod erase;
 mod expr;
 mod funnel;
 mod journeys;

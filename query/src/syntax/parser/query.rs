@@ -20,6 +20,8 @@ impl Parser<'_> {
             Statement::Profile(self.query(true)?)
         } else if self.take_words("WHY", "NOT").is_some() {
             self.why_not()?
+        } else if self.take_word("ERASE").is_some() {
+            self.erase()?
         } else if let Some(links) = self.links()? {
             Statement::Links(links)
         } else {

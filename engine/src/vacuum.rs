@@ -1,0 +1,235 @@
+//! The history written anew without what was erased, and the graph made from that.
+//!
+//! All is written beside what there is, and counts from the moment when HEAD names it. Commits keep
+//! their numbers and times, and rows their sequences; identities get other numbers, since those of
+//! the erased are not given any more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::absorb::frame_name;
+use crate::commit::{Writer, graph_folder, rebuilt};
+use crate::erased::Coming;
+use crate::error::{Error, Result};
+use crate::history::{Frame, History};
+use crate::records::links::{FrameLinks, Pair};
+use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows};
+use crate::state::{State, bitmap, bitmap_bytes, cohort_record};
+
+/// What [`Db::vacuum`](crate::Db::vacuum) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VacuumReport {
+    /// Rows that are not in the history any more: interactions and customers' attributes.
+    pub rows: u64,
+    /// Frames of the history that had some of them.
+    pub frames: u64,
+    /// History files that were written; none where nothing was to be removed.
+    pub files: u64,
+    /// Bytes of history and graph before.
+    pub bytes_before: u64,
+    /// And after.
+    pub bytes_after: u64,
+}
+
+/// Writes the store anew without what was erased. Answers the history that it took the place of, whose
+/// files are still there; `None` where there was nothing to remove.
+pub(crate) fn vacuum(writer: &mut Writer) -> Result<(VacuumReport, Option<History>)> {
+    writer.check_writable()?;
+    writer.seal()?;
+    let bytes_before = bytes(writer)?;
+    let mut report = VacuumReport { bytes_before, bytes_after: bytes_before, ..VacuumReport::default() };
+    let Some(erasures) = to_be_removed(&writer.history)? else { return Ok((report, None)) };
+    let made = writer.history.successor().and_then(|mut history| {
+        copy(writer, &erasures, &mut history, &mut report)?;
+        graph(writer, &history).map(|(state, number)| (history, state, number))
+    });
+    let (history, state, number) = match made {
+        Ok(made) => made,
+        Err(error) => {
+            // It does not count; but the history must not grow into its files.
+            let graph = graph_folder(writer.graph + 1);
+            let cleared = writer.history.remove_others().and_then(|()| writer.disk.remove_dir(&graph));
+            if let Err(left) = cleared {
+                writer.poisoned =
+                    Some(format!("what a vacuum wrote before it failed is still there: {left}"));
+            }
+            return Err(error);
+        }
+    };
+    let unused = Arc::clone(writer.state.chunks());
+    let before = std::mem::replace(&mut writer.history, history);
+    (writer.state, writer.graph, writer.acknowledged) = (state, number, writer.history.end());
+    // Whether it took effect nobody knows then; reopening finds out.
+    writer.write_head().inspect_err(|error| writer.poisoned = Some(error.to_string()))?;
+    unused.remove_when_unused(&writer.disk, &writer.alive);
+    report.files = writer.history.file_names().len() as u64;
+    Ok((report, Some(before)))
+}
+
+/// Bytes of history and graph.
+pub(crate) fn bytes(writer: &Writer) -> Result<u64> {
+    let of = |path: &str| writer.disk.bytes(path);
+    let history: u64 = writer.history.file_names().iter().map(|name| of(name)).sum::<Result<_>>()?;
+    Ok(history + of(&graph_folder(writer.graph))?)
+}
+
+/// Who was erased by a history that still has what was theirs.
+fn to_be_removed(history: &History) -> Result<Option<Coming>> {
+    let mut coming = Coming::default();
+    let mut due = false;
+    let mut headers = history.headers(history.start(), history.end());
+    while let Some(outline) = headers.next()? {
+        if outline.header.kind & !FINAL == records::ERASE
+            && let Some(frame) = history.frames(outline.start, outline.end).next()?
+        {
+            let record = EraseRecord::decode(&frame.body, &frame_name(frame.start))?;
+            due |= !record.identities.is_empty() && !record.vacuumed;
+            record.identities.iter().for_each(|&key| coming.add(key, frame.header.commit));
+        }
+    }
+    Ok(due.then_some(coming))
+}
+
+fn copy(writer: &Writer, erasures: &Coming, to: &mut History, report: &mut VacuumReport) -> Result<()> {
+    let from = &writer.history;
+    let mut rewriting = Rewriting {
+        state: &writer.state,
+        erasures,
+        removed: BTreeMap::new(),
+        numbers: vec![None; writer.state.names.ordinals as usize],
+        next: 0,
+    };
+    let mut frames = from.frames(from.start(), from.end());
+    while let Some(mut frame) = frames.next()? {
+        let rows = rewriting.rewrite(&mut frame)?;
+        if rows > 0 {
+            report.rows += rows;
+            report.frames += 1;
+        }
+        to.append(frame.header, &frame.body)?;
+    }
+    to.sync()
+}
+
+/// The graph of a history that is to take the place of the writer's.
+fn graph(writer: &Writer, history: &History) -> Result<(State, u64)> {
+    let (disk, options) = (&writer.disk, &writer.options);
+    let number = writer.graph + 1;
+    let (state, number) = rebuilt(disk, options, history, writer.store_id, number, history.end())?;
+    let of = |state: &State| (state.commit, state.rows, state.interactions(), state.present.len());
+    let (made, known) = (of(&state), of(&writer.state));
+    if made != known {
+        let what = format!(
+            "written anew the store comes to {made:?} (commit, rows, interactions, customers) instead of {known:?}; it \
+             stays as it is: `throughline check` may find why"
+        );
+        return Err(Error::Invalid(what));
+    }
+    Ok((state, number))
+}
+
+/// Frames on their way into the new history.
+struct Rewriting<'a> {
+    state: &'a State,
+    erasures: &'a Coming,
+    /// Rows that were left out, by the commit that erased whose they were.
+    removed: BTreeMap<u64, u64>,
+    /// The numbers that identities will have, by those that they have.
+    numbers: Vec<Option<u32>>,
+    next: u32,
+}
+
+impl Rewriting<'_> {
+    /// Takes out of a frame what was erased; answers how many rows that is.
+    fn rewrite(&mut self, frame: &mut Frame) -> Result<u64> {
+        let (what, commit) = (frame_name(frame.start), frame.header.commit);
+        match frame.header.kind & !FINAL {
+            records::INTERACTIONS | records::CUSTOMERS => return self.rows(frame, &what),
+            records::COHORT => {
+                let record = cohort_record(&frame.body, &what)?;
+                let before = bitmap(&record.customers, &what)?;
+                let number = |old: u32| self.numbers.get(old as usize).copied().flatten();
+                let after: RoaringBitmap = before.iter().filter_map(number).collect();
+                if after != before {
+                    let record = CohortRecord { name: record.name, customers: bitmap_bytes(&after)? };
+                    frame.body = records::to_bytes(&record)?;
+                }
+            }
+            records::ERASE => {
+                let mut record = EraseRecord::decode(&frame.body, &what)?;
+                if !record.identities.is_empty() {
+                    record.removed += self.removed.remove(&commit).unwrap_or_default();
+                    (record.interactions, record.vacuumed) = (0, true);
+                    frame.body = record.encode()?;
+                }
+            }
+            records::LINKS => self.links(frame, &what)?,
+            records::SCHEMA | records::SOURCE | records::COMMIT | records::GUARDS => {}
+            kind => return Err(records::unknown_kind(kind, &what)),
+        }
+        Ok(0)
+    }
+
+    /// Takes out what is said of the erased.
+    fn links(&mut self, frame: &mut Frame, what: &str) -> Result<()> {
+        let commit = frame.header.commit;
+        let all = FrameLinks::decode(&frame.body, what)?;
+        let left = |pair: &Pair<'_>| !(self.is_gone(pair.one, commit) || self.is_gone(pair.other, commit));
+        let left = FrameLinks::from_pairs(all.pairs().filter(left))?;
+        if left.len() < all.len() {
+            frame.body = left.encode()?;
+        }
+        for pair in left.pairs() {
+            self.number(pair.one)?;
+            self.number(pair.other)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what a commit has of an identity is erased afterwards.
+    fn is_gone(&self, identity: &str, commit: u64) -> bool {
+        self.erasures.takes_out(self.state.identity_key(identity), commit)
+    }
+
+    /// Meets an identity, in the order in which they will be met.
+    fn number(&mut self, identity: &str) -> Result<()> {
+        let known = self.state.names.identities.read()?.find(identity);
+        if let Some(number @ None) = known.and_then(|old| self.numbers.get_mut(old as usize)) {
+            *number = Some(self.next);
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, frame: &mut Frame, what: &str) -> Result<u64> {
+        let commit = frame.header.commit;
+        let mut identities = FrameRows::identities_in(&frame.body, what)?;
+        let erasure = |text: &str| {
+            let key = self.state.identity_key(text);
+            self.erasures.last_of(key).filter(|&erasure| commit <= erasure)
+        };
+        let erasures: Vec<Option<u64>> = identities.iter().map(erasure).collect();
+        let gone: Vec<bool> = erasures.iter().map(Option::is_some).collect();
+        let mut removed = 0;
+        if gone.contains(&true) {
+            let rows = FrameRows::decode(&frame.body, what)?;
+            for &code in &rows.identity_codes {
+                if let Some(erasure) = erasures.get(code as usize).copied().flatten() {
+                    *self.removed.entry(erasure).or_default() += 1;
+                    removed += 1;
+                }
+            }
+            if let Some((left, _)) = rows.without_identities(&gone) {
+                frame.body = left.encode()?;
+                if frame.header.rows > 0 {
+                    frame.header.rows = left.len() as u32;
+                }
+                identities = left.identities;
+            }
+        }
+        identities.iter().try_for_each(|text| self.number(text))?;
+        Ok(removed)
+    }
+}
