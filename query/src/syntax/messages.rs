@@ -66,7 +66,7 @@ error[E101]: expected `OF CUSTOMER` or `REFUSED` after LINKS, found `REFUSD`
   = help: did you mean REFUSED?
 "#),
     (r#"ERASE 'crm:42'"#, r#"
-error[E101]: expected `CUSTOMER`, found a text
+error[E101]: expected `CUSTOMER`, found the text `'crm:42'`
 1 | ERASE 'crm:42'
   |       ^^^^^^^^
   = help: write `ERASE CUSTOMER 'crm:42'`
