@@ -226,8 +226,8 @@ impl Snapshot {
         wanted.sort_unstable();
         wanted.dedup();
         let asked = wanted.clone();
-        if self.as_of.is_some() {
-            wanted.extend(self.recording_columns());
+        if let Some(as_of) = &self.as_of {
+            wanted.extend(self.recording_columns(as_of));
             wanted.sort_unstable();
             wanted.dedup();
         }

@@ -7,12 +7,12 @@ use crate::block::Block;
 use crate::column::Column;
 use crate::error::Result;
 use crate::manifest::{self, Run, SegmentMeta};
-use crate::model::Millis;
+use crate::model::{CustomerOrdinal, Millis};
 use crate::recorded::{ByThen, Tally};
 use crate::schema::AttrId;
 use crate::segment::{Chosen, NumberRange, SegmentHeader};
 use crate::side_by_side::side_by_side;
-use crate::span::{ReadBlock, Wanted, read_chosen};
+use crate::span::{Wanted, read_chosen};
 
 /// What had been recorded by an earlier instant.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +62,12 @@ impl Snapshot {
         self.recorded.first()
     }
 
-    /// The columns that say what was recorded when.
-    pub(super) fn recording_columns(&self) -> &'static [AttrId] {
+    /// The columns that say what had been recorded by then.
+    pub(super) fn recording_columns(&self, as_of: &AsOf) -> &'static [AttrId] {
         match self.recorded.own().first() {
             None => &[AttrId::COMMIT],
+            // Before the first commit nothing is known but by what rows say themselves.
+            Some(_) if as_of.commit == 0 => &[AttrId::RECORDED],
             Some(_) => &[AttrId::RECORDED, AttrId::COMMIT],
         }
     }
@@ -92,7 +94,7 @@ impl Snapshot {
         let runs = self.version.manifest.ranges.iter().flat_map(manifest::Range::all);
         let segments: Vec<(&Run, &SegmentMeta)> =
             runs.flat_map(|run| run.segments.iter().map(move |meta| (run, meta))).collect();
-        let wanted = Wanted::These(&[AttrId::RECORDED]);
+        let own = &[AttrId::RECORDED];
         let count = |&(run, meta): &(&Run, &SegmentMeta)| -> Result<Tally> {
             let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
             let column = header.columns().iter().find(|entry| entry.attr == AttrId::RECORDED);
@@ -100,13 +102,21 @@ impl Snapshot {
                 Some(NumberRange::Int(least, most)) if least <= *span.end() && most >= *span.start() => {}
                 _ => return Ok(Tally::default()),
             }
-            let customers = Chosen::Span(meta.first..=meta.last);
-            let read = read_chosen(chunks, &self.names, run, &self.dead, &customers, wanted)?;
-            Ok(read.map_or(Tally::default(), |ReadBlock { block, .. }| tally(&block, span)))
+            let read = |customers: Chosen<'_>, wanted: Wanted<'_>| -> Result<Block> {
+                let read = read_chosen(chunks, &self.names, run, &self.dead, &customers, wanted)?;
+                Ok(read.map_or_else(Block::default, |read| read.block))
+            };
+            // They are few of all, and times are read of their customers alone.
+            let block = read(Chosen::Span(meta.first..=meta.last), Wanted::Untimed(own))?;
+            let theirs = customers_within(&block, span);
+            if theirs.is_empty() {
+                return Ok(Tally::default());
+            }
+            Ok(tally(&read(Chosen::These(&theirs), Wanted::These(own))?, span))
         };
         let mut sum = Tally::default();
         for piece in self.tail.pieces() {
-            sum = sum.and(tally(&piece.living(wanted), span));
+            sum = sum.and(tally(&piece.living(Wanted::These(own)), span));
         }
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         side_by_side(threads, &segments, count, |_, part| {
@@ -118,13 +128,34 @@ impl Snapshot {
 }
 
 /// The rows of a block whose own recording times lie in a span.
-fn tally(block: &Block, span: &RangeInclusive<Millis>) -> Tally {
-    let Some(column @ Column::Int { values, .. }) = block.column(AttrId::RECORDED) else {
-        return Tally::default();
+fn rows_within<'a>(
+    block: &'a Block,
+    span: &'a RangeInclusive<Millis>,
+) -> impl Iterator<Item = usize> + use<'a> {
+    let column = block.column(AttrId::RECORDED);
+    let values = match column {
+        Some(Column::Int { values, .. }) => values.as_slice(),
+        _ => &[],
     };
-    let rows = values.iter().zip(&block.times).enumerate();
-    rows.filter(|(row, (recorded, _))| span.contains(recorded) && !column.is_null(*row))
-        .fold(Tally::default(), |sum, (_, (_, &time))| sum.and(Tally::of(time)))
+    let rows = (0..).zip(values).filter(|(_, recorded)| span.contains(recorded)).map(|(row, _)| row);
+    rows.filter(move |&row| column.is_some_and(|column| !column.is_null(row)))
+}
+
+/// Such rows, counted.
+fn tally(block: &Block, span: &RangeInclusive<Millis>) -> Tally {
+    let times = rows_within(block, span).filter_map(|row| block.times.get(row));
+    times.fold(Tally::default(), |sum, &time| sum.and(Tally::of(time)))
+}
+
+/// Whose they are.
+fn customers_within(block: &Block, span: &RangeInclusive<Millis>) -> Vec<CustomerOrdinal> {
+    let of = |row: usize| {
+        let place = block.offsets.partition_point(|&offset| offset as usize <= row).checked_sub(1)?;
+        block.customers.get(place).copied()
+    };
+    let mut customers: Vec<CustomerOrdinal> = rows_within(block, span).filter_map(of).collect();
+    customers.dedup();
+    customers
 }
 
 impl AsOf {
@@ -152,68 +183,67 @@ impl AsOf {
 
     /// What of a block had been recorded; customers without any of it are
     /// left out. Dictionaries stay whole.
-    pub(super) fn known(&self, block: Block) -> Block {
+    pub(super) fn known(&self, mut block: Block) -> Block {
         let known = self.rows(&block);
-        if !known.contains(&false) {
+        let hidden: Vec<usize> =
+            (0..).zip(&known).filter(|(_, known)| !**known).map(|(row, _)| row).collect();
+        if hidden.is_empty() {
             return block;
         }
-        let mut out = Block { offsets: vec![0], ..Block::default() };
+        let (mut customers, mut offsets) = (Vec::new(), vec![0]);
         let mut rows = 0;
+        let mut rest = &hidden[..];
         for (place, &customer) in block.customers.iter().enumerate() {
-            let own = known.get(block.journey(place)).unwrap_or_default();
-            let seen = own.iter().filter(|seen| **seen).count() as u32;
+            let journey = block.journey(place);
+            let (own, after) = rest.split_at(rest.partition_point(|&row| row < journey.end));
+            rest = after;
+            let seen = journey.len() - own.len();
             if seen > 0 {
-                rows += seen;
-                out.customers.push(customer);
-                out.offsets.push(rows);
+                rows += seen as u32;
+                customers.push(customer);
+                offsets.push(rows);
             }
         }
-        let stretches = stretches(&known);
-        let rows = rows as usize;
-        let column = |column: Column| match column {
-            Column::Symbol { codes, dictionary } => {
-                Column::Symbol { codes: taken(&codes, &stretches, rows), dictionary }
+        (block.customers, block.offsets) = (customers, offsets);
+        let stretches = between(&hidden, known.len());
+        keep(&mut block.times, &stretches);
+        for (_, column) in &mut block.columns {
+            match column {
+                Column::Symbol { codes, .. } | Column::Str { codes, .. } => keep(codes, &stretches),
+                Column::Int { values, valid } => {
+                    keep(values, &stretches);
+                    valid.iter_mut().for_each(|valid| keep(valid, &stretches));
+                }
+                Column::Float { values, valid } => {
+                    keep(values, &stretches);
+                    valid.iter_mut().for_each(|valid| keep(valid, &stretches));
+                }
             }
-            Column::Str { codes, dictionary } => {
-                Column::Str { codes: taken(&codes, &stretches, rows), dictionary }
-            }
-            Column::Int { values, valid } => Column::Int {
-                values: taken(&values, &stretches, rows),
-                valid: valid.map(|valid| taken(&valid, &stretches, rows)),
-            },
-            Column::Float { values, valid } => Column::Float {
-                values: taken(&values, &stretches, rows),
-                valid: valid.map(|valid| taken(&valid, &stretches, rows)),
-            },
-        };
-        out.times = taken(&block.times, &stretches, rows);
-        out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
-        out
+        }
+        block
     }
 }
 
-/// The places of what is true, in stretches.
-fn stretches(known: &[bool]) -> Vec<Range<usize>> {
-    let mut stretches = Vec::new();
+/// The places below `rows` between these, ascending ones, in stretches.
+fn between(hidden: &[usize], rows: usize) -> Vec<Range<usize>> {
     let mut start = 0;
-    for stretch in known.chunk_by(|a, b| a == b) {
-        let end = start + stretch.len();
-        if stretch.first() == Some(&true) {
-            stretches.push(start..end);
-        }
-        start = end;
-    }
-    stretches
+    let ends = hidden.iter().copied().chain([rows]);
+    ends.map(|end| std::mem::replace(&mut start, end + 1)..end)
+        .filter(|stretch| !stretch.is_empty())
+        .collect()
 }
 
-/// The values of some stretches, `rows` in all; none where there are no values, as of times that nobody
-/// wanted.
-fn taken<T: Copy>(values: &[T], stretches: &[Range<usize>], rows: usize) -> Vec<T> {
-    let mut out = Vec::with_capacity(if values.is_empty() { 0 } else { rows });
-    for stretch in stretches {
-        out.extend_from_slice(values.get(stretch.clone()).unwrap_or_default());
+/// Keeps the values of some stretches; none where there are no values, as of times that nobody wanted.
+fn keep<T: Copy>(values: &mut Vec<T>, stretches: &[Range<usize>]) {
+    if values.is_empty() {
+        return;
     }
-    out
+    let mut kept = 0;
+    for stretch in stretches {
+        values.copy_within(stretch.clone(), kept);
+        kept += stretch.len();
+    }
+    values.truncate(kept);
 }
 
 #[cfg(test)]
