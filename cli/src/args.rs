@@ -89,8 +89,12 @@ const IMPORT_MORE: &str = r#"Columns are known by their header, whatever its cas
 Any other column becomes an attribute; its type is found from the first 20,000 rows (Parquet: from the file), and is
 widened where a later value does not fit. In numbers, times and truths NULL, NaN, None, NA, N/A, \N and - mean nothing.
 
+AS OF shows what had been recorded by an instant. All of an import is recorded when it commits, so that a history of years
+became known today. --recorded COLUMN names a column of times, read as the others, that says when each row was; a row
+without a value was when the import commits. Of a row that comes again the first recording time stays.
+
 A row is refused that has no customer or time, a time or number that does not parse, a time before 1900 or after
-tomorrow, or the wrong number of fields. Refused rows are counted by reason and written, with their line, to DB.rejects.csv;
+tomorrow, a recording time in the future, or the wrong number of fields. Refused rows are counted by reason and written, with their line, to DB.rejects.csv;
 the others are imported. With --strict the first is an error.
 
 Rows of customers who were erased (ERASE CUSTOMER) are left out and counted, unless --bring-back says that they may
@@ -108,6 +112,7 @@ A map file (--map) says otherwise:
   "Member" = { attribute = "customer", namespace = "crm" }
   "Priority" = { type = "symbol" }             # symbol, id, int, float, bool, time, text
   "Issue" = { attribute = "issue", role = "topic" }
+  "Loaded" = "recorded"                        # as --recorded Loaded
   "Internal" = { ignore = true }
   [constants]                                  # for rows without a value of their own
   channel = "phone"
@@ -146,10 +151,10 @@ pub(crate) struct BackupArgs {
 const EXPORT: &str = "Write everything in a store as Parquet into a folder that is not there yet, or is empty: \
 interactions.parquet, customers.parquet (each row of customers' attributes), cohorts.parquet, and map.toml, with which \
 `import` makes a store of the files that gives the same answers.\n\n\
-Kept are the identity, time and sequence of each row and all attributes with their types and roles, so that journeys \
-come in the same order, and a source that is imported again adds nothing. Written down, but not read back, are when \
-each row was recorded and by which commit (AS OF goes by when the export is imported), and cohorts. Rows that no \
-ORDER BY sorts may come in another order. `throughline backup` keeps all of that.\n\n\
+Kept are the identity, time and sequence of each row, when it was recorded, and all attributes with their types and \
+roles, so that journeys come in the same order, AS OF shows the same, and a source that is imported again adds nothing. \
+Written down, but not read back, are by which commit each row came, and cohorts. Rows that no ORDER BY sorts may come in \
+another order. `throughline backup` keeps all of that.\n\n\
 Example:\n  throughline export contacts.db contacts/";
 
 #[derive(Debug, Args)]
@@ -183,6 +188,9 @@ pub(crate) struct ImportArgs {
     /// A file of customer attributes: a customer column, and an attribute a column
     #[arg(long, value_name = "FILE")]
     pub(crate) customers: Option<PathBuf>,
+    /// The column that says when each row was recorded, which AS OF goes by; else all are when the import commits
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) recorded: Option<String>,
     /// Make the first bad row an error: nothing is imported then
     #[arg(long)]
     pub(crate) strict: bool,

@@ -68,7 +68,8 @@ fn run(command: Command) -> Outcome<()> {
 
 fn import(args: &ImportArgs) -> Outcome<()> {
     // The map is read before the store is made: a slip in it leaves nothing behind.
-    let mapping = import::read_map(args.map.as_deref())?;
+    let mut mapping = import::read_map(args.map.as_deref())?;
+    args.recorded.iter().for_each(|column| mapping.take_recorded(column));
     let sources = || args.files.iter().chain(&args.customers);
     import::check_readable(sources())?;
     let rejects = args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db));

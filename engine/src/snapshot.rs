@@ -264,7 +264,7 @@ impl Snapshot {
             as_of => as_of,
         };
         if as_of.is_some() {
-            wanted.extend(self.recording_columns());
+            wanted.extend(self.recording_columns(as_of.as_ref()));
             wanted.sort_unstable();
             wanted.dedup();
         }

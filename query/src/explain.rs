@@ -1,6 +1,8 @@
 //! EXPLAIN and PROFILE: the steps of a plan, what they read, what the index
 //! saves, and what each came to.
 
+use std::time::Duration;
+
 use throughline_engine::{AttrId, Snapshot};
 
 use crate::answer::Answer;
@@ -101,7 +103,8 @@ impl Profile {
     pub(crate) fn as_of(&mut self, as_of: &AsOf) {
         let step = format!("{}AS OF", "FOR IN: ".repeat(self.level));
         let mut line = vec![step.into(), recorded(as_of).into()];
-        line.resize(COLUMNS, Value::Null);
+        line.resize(COLUMNS - 1, Value::Null);
+        line.push(whole_millis(as_of.found_in));
         self.lines.push(line);
     }
 
@@ -126,10 +129,7 @@ impl Profile {
                 Place::Read => (Some(read as u64), Some((snapshot.units().len() - read) as u64)),
                 _ => (None, None),
             };
-            let time = cost.map_or(Value::Null, |cost| {
-                // Whole milliseconds are what durations have.
-                Value::Duration(((cost.time.as_micros() + 500) / 1000).try_into().unwrap_or(i64::MAX))
-            });
+            let time = cost.map_or(Value::Null, |cost| whole_millis(cost.time));
             let count = |what: fn(&Cost) -> Option<u64>| number(cost.and_then(what));
             self.lines.push(vec![
                 format!("{}{}", "FOR IN: ".repeat(self.level), line.step).into(),
@@ -163,6 +163,11 @@ impl Profile {
         ];
         Answer::new(RowSchema { columns }, self.lines)
     }
+}
+
+/// A time taken. Whole milliseconds are what durations have.
+fn whole_millis(time: Duration) -> Value {
+    Value::Duration(((time.as_micros() + 500) / 1000).try_into().unwrap_or(i64::MAX))
 }
 
 /// What AS OF leaves to be seen.

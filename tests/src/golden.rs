@@ -117,6 +117,27 @@ impl Case {
         }
         store.set_clock(0);
     }
+
+    /// As [`Case::load`], where rows have a column `recorded`: all of them come later, each with that
+    /// as its own recording time. Answers whether there is such a column.
+    ///
+    /// # Panics
+    /// As [`Case::load`].
+    pub fn load_later(&self, store: &Store) -> bool {
+        let customers = self.get("customers").map(|body| (body, Subject::Customer));
+        let data = (self.get("data").expect("a case has data"), Subject::Interaction);
+        let tables =
+            customers.into_iter().chain([data]).map(|(body, subject)| (Table::from_csv(body), subject));
+        let tables: Vec<(Table, Subject)> = tables.collect();
+        let recorded = |(table, _): &(Table, Subject)| by_recording(table.clone()).into_keys().max();
+        let Some(last) = tables.iter().filter_map(recorded).max().filter(|&last| last > 0) else {
+            return false;
+        };
+        store.set_clock(last + 1);
+        tables.iter().for_each(|(table, subject)| load(store.db(), table, *subject));
+        store.set_clock(0);
+        true
+    }
 }
 
 /// The rows of each `recorded` time; all of them under 0 where there is no such column.
@@ -137,7 +158,8 @@ fn by_recording(table: Table) -> BTreeMap<i64, Table> {
     parts
 }
 
-/// Imports a table: `customer`, `at` (not for customers) and attributes, whose
+/// Imports a table: `customer`, `at` (not for customers), `recorded` (where rows have recording
+/// times of their own) and attributes, whose
 /// type stands after a colon where no core attribute has the name (`queue:symbol`).
 /// The position in the table orders equal times.
 ///
@@ -146,7 +168,8 @@ fn by_recording(table: Table) -> BTreeMap<i64, Table> {
 pub fn load(db: &Db, table: &Table, subject: Subject) {
     let mut import = db.import("golden").expect("an import begins");
     let mut attributes = Vec::new();
-    for column in table.columns.iter().filter(|&name| name != "customer" && name != "at") {
+    for column in table.columns.iter().filter(|name| !["customer", "at", "recorded"].contains(&name.as_str()))
+    {
         let (name, ty) = column.split_once(':').unwrap_or((column, "symbol"));
         let ty = AttrType::parse(ty).expect("a type");
         let known = import.schema().find(subject, name).map(|attribute| attribute.id);
@@ -163,6 +186,9 @@ pub fn load(db: &Db, table: &Table, subject: Subject) {
         let at = cell(row, "at").map_or(0, |at| instant(&at));
         batch.begin(&Identity::parse(&customer).expect("an identity"), at);
         batch.sequence(place as u64);
+        if let Some(recorded) = cell(row, "recorded") {
+            batch.recorded(instant(&recorded));
+        }
         for (column, id) in &attributes {
             let text = cell(row, column).unwrap_or_default();
             if text.is_empty() {

@@ -188,6 +188,21 @@ pub fn try_import(
     piece: usize,
     sequenced: bool,
 ) -> Result<ImportReport> {
+    try_import_recorded(db, source, events, piece, sequenced, &|_| None)
+}
+
+/// As [`try_import`], each event with the recording time that `recorded` gives it, if any.
+///
+/// # Errors
+/// What the store said.
+pub fn try_import_recorded(
+    db: &throughline::engine::Db,
+    source: &str,
+    events: &[Event],
+    piece: usize,
+    sequenced: bool,
+    recorded: &dyn Fn(&Event) -> Option<i64>,
+) -> Result<ImportReport> {
     let mut import = db.import(source)?;
     for (name, value) in events.iter().flat_map(|event| &event.attrs) {
         if import.schema().find(Subject::Interaction, name).is_none() {
@@ -207,6 +222,9 @@ pub fn try_import(
             batch.begin(&Identity::parse(&event.customer)?, event.time);
             if sequenced {
                 batch.sequence(event.sequence);
+            }
+            if let Some(recorded) = recorded(event) {
+                batch.recorded(recorded);
             }
             for (name, value) in &event.attrs {
                 let attribute = schema.find(Subject::Interaction, name);

@@ -13,7 +13,7 @@ const PARTS: [(&str, Part, Option<&str>); 5] = [
     ("at", Part::Time, Some("ts")),
     ("sequence", Part::Int, Some("sequence")),
     ("commit", Part::Int, None),
-    ("recorded", Part::Time, None),
+    ("recorded", Part::Time, Some("recorded")),
 ];
 
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ impl Layout {
 
     /// The columns that are read of a block for it.
     pub(crate) fn wanted(&self) -> Vec<AttrId> {
-        let own = [AttrId::SEQUENCE, AttrId::COMMIT, AttrId::IDENTITY];
+        let own = [AttrId::SEQUENCE, AttrId::COMMIT, AttrId::IDENTITY, AttrId::RECORDED];
         self.attributes.iter().map(|attribute| attribute.id).chain(own).collect()
     }
 
@@ -144,7 +144,8 @@ mod tests {
         let map = layout.map("columns");
         for line in [
             "\"at\" = \"ts\"",
-            "\"recorded\" = { ignore = true }",
+            "\"commit\" = { ignore = true }",
+            "\"recorded\" = \"recorded\"",
             "\"channel\" = { attribute = \"channel\", type = \"symbol\" }",
             "\"topic\" = { attribute = \"topic\", type = \"symbol\" }",
             "\"At_2\" = { attribute = \"At\", type = \"time\" }",

@@ -129,9 +129,13 @@ impl Rows<'_> {
             self.odd += u64::from(!*sound || number(AttrId::SEQUENCE, row).is_some_and(|number| number < 0));
         }
         let commits = || rows.clone().map(|row| number(AttrId::COMMIT, row).unwrap_or_default());
-        let recorded = |commit: i64| {
-            let until = self.recorded.range(..=commit.unsigned_abs());
-            until.last().map(|(_, at)| *at).unwrap_or_default()
+        let own = block.column(AttrId::RECORDED);
+        let recorded = |(row, commit): (usize, i64)| {
+            let own = own.filter(|own| !own.is_null(row)).and_then(|_| number(AttrId::RECORDED, row));
+            own.or_else(|| {
+                let until = self.recorded.range(..=commit.unsigned_abs());
+                until.last().map(|(_, at)| *at)
+            })
         };
         let mut out: Vec<ArrayRef> = vec![
             Arc::new(names.finish()),
@@ -140,7 +144,7 @@ impl Rows<'_> {
                 rows.clone().map(|row| number(AttrId::SEQUENCE, row).unwrap_or_default()),
             )),
             Arc::new(Int64Array::from_iter_values(commits())),
-            instants(commits().map(|commit| Some(recorded(commit)))),
+            instants(rows.clone().zip(commits()).map(|of| Some(recorded(of).unwrap_or_default()))),
         ];
         for attribute in &self.layout.attributes {
             out.push(self.values(attribute, block.column(attribute.id), rows.clone()));

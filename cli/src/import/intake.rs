@@ -3,6 +3,7 @@
 //! nobody described get a type and, where a later value does not fit, a wider one.
 
 mod columnwise;
+mod times;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -10,7 +11,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use throughline::engine::{self, AttrId, AttrType, Batch, Identity, Role, Schema, Subject, ValueRef, limits};
 
-use super::conversion::{Misfit, Scalar, as_written, convert, identity_text, instant};
+use super::conversion::{Misfit, Scalar, as_written, convert, identity_text};
 use super::infer::Sample;
 use super::mapping::{ColumnRule, Mapping, Section, Target, check_complete, is_core};
 use super::record::Record;
@@ -129,6 +130,7 @@ pub(crate) struct Table {
     customer: Option<(usize, Option<String>, String)>,
     time: Option<(usize, TimeRule, String)>,
     sequence: Option<(usize, String)>,
+    recorded: Option<(usize, TimeRule, String)>,
     event_id: Option<usize>,
     scalars: Vec<Scalar>,
     batch: Batch,
@@ -137,9 +139,16 @@ pub(crate) struct Table {
     widenings: usize,
 }
 
+/// Where a row stands in time.
+struct When {
+    time: i64,
+    sequence: Option<u64>,
+    recorded: Option<i64>,
+}
+
 /// What became of a row on the first look.
 enum Step {
-    Ready(i64, Option<u64>),
+    Ready(When),
     Refused(Refusal),
     Widen(usize, AttrType, String),
 }
@@ -159,6 +168,7 @@ impl Table {
             customer: None,
             time: None,
             sequence: None,
+            recorded: None,
             event_id: None,
             scalars: Vec::new(),
             batch: Batch::new(&intake.schema),
@@ -185,6 +195,7 @@ impl Table {
                 Target::Customer => self.customer = Some((rule.column, rule.namespace, header)),
                 Target::Time => self.time = Some((rule.column, rule.time, header)),
                 Target::Sequence => self.sequence = Some((rule.column, header)),
+                Target::Recorded => self.recorded = Some((rule.column, rule.time, header)),
                 Target::Attribute(name) => {
                     let name = name.clone();
                     let interaction = self.section == Section::Interactions;
@@ -329,10 +340,10 @@ impl Table {
         let position = *position;
         loop {
             match self.look(intake, record) {
-                Step::Ready(time, sequence) => {
+                Step::Ready(when) => {
                     let Some(customer) = self.identity(record) else { return Ok(()) };
                     return match customer {
-                        Ok(customer) => self.keep(intake, record, &customer, time, sequence, position),
+                        Ok(customer) => self.keep(intake, record, &customer, when, position),
                         Err(refusal) => intake.rejects.refuse(&self.file, line, &refusal, &record.raw()),
                     };
                 }
@@ -424,6 +435,10 @@ impl Table {
                 }
             }
         };
+        let recorded = match self.recorded(intake, record) {
+            Ok(recorded) => recorded,
+            Err(refusal) => return Step::Refused(refusal),
+        };
         for (place, (column, scalar)) in self.attributes.iter().zip(&mut self.scalars).enumerate() {
             let field = record.field(column.rule.column);
             let Some((_, ty)) = column.slot else {
@@ -455,30 +470,7 @@ impl Table {
                 }
             };
         }
-        Step::Ready(time, sequence)
-    }
-
-    fn instant(&self, intake: &Intake<'_>, record: &impl Record) -> Result<i64, Refusal> {
-        let Some((column, rule, header)) = &self.time else { return Ok(intake.now) };
-        let field = record.field(*column);
-        let time = match instant(field, rule) {
-            Some(time) => time,
-            None if matches!(field, Field::Null) => {
-                return match self.section {
-                    Section::Customers => Ok(intake.now),
-                    Section::Interactions => Err(Refusal::value(Reason::NoTime, header, "")),
-                };
-            }
-            None => {
-                let found = shown(field);
-                let reason = if says_nothing(&found) { Reason::NoTime } else { Reason::BadTime };
-                return Err(Refusal::value(reason, header, found));
-            }
-        };
-        if !intake.bounds.contains(&time) {
-            return Err(Refusal::value(Reason::TimeOutOfBounds, header, shown(field)));
-        }
-        Ok(time)
+        Step::Ready(When { time, sequence, recorded })
     }
 
     fn identity(&self, record: &impl Record) -> Option<Result<Identity, Refusal>> {
@@ -503,11 +495,13 @@ impl Table {
         intake: &mut Intake<'_>,
         record: &impl Record,
         customer: &Identity,
-        time: i64,
-        sequence: Option<u64>,
+        When { time, sequence, recorded }: When,
         position: u64,
     ) -> Outcome<()> {
         self.batch.begin(customer, time);
+        if let Some(recorded) = recorded {
+            self.batch.recorded(recorded);
+        }
         let mut has_event_id = false;
         for (place, (column, scalar)) in self.attributes.iter().zip(&self.scalars).enumerate() {
             let Some((attr, ty)) = column.slot else { continue };

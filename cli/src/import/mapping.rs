@@ -1,6 +1,8 @@
 //! Which column of a source becomes what: the headers understood by
 //! themselves, and the map file that overrides them.
 
+mod recorded;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -27,6 +29,8 @@ pub(crate) enum Target {
     Time,
     /// Its order among interactions of one time.
     Sequence,
+    /// When it was recorded. Only said, never taken from a header.
+    Recorded,
     /// An attribute of that name.
     Attribute(String),
 }
@@ -99,6 +103,8 @@ pub(crate) struct Mapping {
     pub(crate) delimiter: Option<u8>,
     /// Whether values and names of attributes stand as they are: the files are an export.
     pub(crate) exact: bool,
+    /// The column of `--recorded`, lower-cased.
+    recorded: Option<String>,
 }
 
 /// Which section of the map speaks of a file.
@@ -165,7 +171,8 @@ impl Mapping {
 
     /// Columns the map names in a section, lower-cased.
     pub(crate) fn named(&self, section: Section) -> BTreeSet<String> {
-        self.section(section).keys().cloned().collect()
+        let named = self.section(section).keys();
+        named.filter(|name| self.recorded.as_ref() != Some(*name)).cloned().collect()
     }
 
     /// What each header of a source becomes, beside those in `before` (columns
@@ -301,9 +308,13 @@ pub(crate) fn check_complete(
 
 /// That every column the map names was met in some file.
 pub(crate) fn check_all_met(named: &BTreeSet<String>, met: &BTreeSet<String>) -> Outcome<()> {
+    check_met_all("the map", named, met)
+}
+
+fn check_met_all(speaker: &str, named: &BTreeSet<String>, met: &BTreeSet<String>) -> Outcome<()> {
     let Some(missing) = named.iter().find(|name| !met.contains(*name)) else { return Ok(()) };
     Err(Failure::said(format!(
-        "the map speaks of a column `{missing}` that no file has{}; the columns are: {}",
+        "{speaker} speaks of a column `{missing}` that no file has{}; the columns are: {}",
         did_you_mean(missing, met.iter().map(String::as_str)),
         met.iter().cloned().collect::<Vec<_>>().join(", ")
     )))
@@ -344,6 +355,7 @@ fn described(target: &Target) -> String {
         Target::Customer => "customer".into(),
         Target::Time => "time".into(),
         Target::Sequence => "sequence".into(),
+        Target::Recorded => "recording time".into(),
         Target::Attribute(name) => format!("attribute `{name}`"),
     }
 }
@@ -445,6 +457,7 @@ fn entry(column: &str, value: &toml::Value, otherwise: &TimeRule, exact: bool) -
 
 fn targets(value: Option<&toml::Value>, place: &str) -> Outcome<Vec<Target>> {
     let target = |name: &str| match Target::parse(name) {
+        _ if name.trim().eq_ignore_ascii_case("recorded") => Ok(Target::Recorded),
         Target::Attribute(name) if TAKEN.contains(&name.to_lowercase().as_str()) || name.is_empty() => {
             Err(Failure::said(format!(
                 "{place}: an attribute cannot be called `{name}`, the language uses that word"

@@ -133,7 +133,7 @@ fn read_all(intake: &mut Intake<'_>, plan: &Plan, progress: &Arc<AtomicU64>) -> 
         read_one(intake, path, Section::Customers, progress)?;
         check_met(intake, Section::Customers)?;
     }
-    Ok(())
+    intake.mapping.check_recorded_met(&intake.tally.met)
 }
 
 fn check_met(intake: &Intake<'_>, section: Section) -> Outcome<()> {
@@ -203,7 +203,8 @@ impl Summary {
         }
         if let Some(path) = &self.rejects {
             line(format!("  each refused row is in {}, with its line and the reason", path.display()));
-            if refused.iter().any(|(reason, _)| *reason == Reason::BadTime.words()) {
+            let of_times = [Reason::BadTime, Reason::BadRecorded].map(Reason::words);
+            if refused.iter().any(|(reason, _)| of_times.contains(reason)) {
                 line("  a map file says how times are written: throughline import --help".to_owned());
             }
         }

@@ -16,6 +16,7 @@ mod language;
 mod maps;
 #[cfg(unix)]
 mod readme;
+mod recorded;
 mod shells;
 mod stores;
 mod synthetic;

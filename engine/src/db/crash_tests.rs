@@ -39,8 +39,9 @@ fn text_at(snapshot: &Snapshot, attr: AttrId, column: &Column, row: usize) -> Op
 pub(super) fn try_dump(snapshot: &Snapshot) -> Result<BTreeMap<String, Vec<Row>>> {
     let schema = snapshot.schema();
     let names = ["batch", "kind", "event_id", "amount", "flag", "note"];
-    let attrs: Vec<(&'static str, AttrId)> =
+    let mut attrs: Vec<(&'static str, AttrId)> =
         names.iter().filter_map(|name| Some((*name, schema.find(Subject::Interaction, name)?.id))).collect();
+    attrs.push(("recorded", AttrId::RECORDED));
     let wanted: Vec<AttrId> = attrs.iter().map(|(_, attr)| *attr).collect();
     let mut out: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     let (mut rows, mut customers) = (0, BTreeSet::new());
@@ -159,6 +160,9 @@ fn import(db: &Db, batch: &str, rows: usize, widen: bool, commit: bool) -> Resul
         for &row in part {
             out.begin(&Identity::parse(&format!("crm:{}", row % 17))?, (row % 4) as i64);
             out.sequence(row as u64);
+            if row % 3 > 0 {
+                out.recorded((row % 40) as i64);
+            }
             out.set(label, ValueRef::Str(batch))?;
             out.set(amount, ValueRef::Int((row % 6) as i64))?;
             if row % 2 == 0 {
@@ -181,6 +185,7 @@ fn customers(db: &Db, batch: &str) -> Result<()> {
     for row in 0..6 {
         out.begin(&Identity::parse(&format!("crm:{row}"))?, batch.len() as i64);
         out.sequence(row);
+        out.recorded(row as i64);
         out.set(plan, ValueRef::Str(batch))?;
     }
     import.push_customers(out)?;

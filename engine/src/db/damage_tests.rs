@@ -32,6 +32,11 @@ fn answers(snapshot: &Snapshot) -> Result<Answers> {
         let [kind, _] = cell.symbols.map(|symbol| symbol.map_or(0, |symbol| symbol + 1));
         counted.push(vec![kind, cell.interactions as u32]);
     }
+    for at in [0, 7, 20, 39, 1_000] {
+        let then = snapshot.as_of(at)?;
+        let (first, last) = then.time_span().expect("reads").unwrap_or_default();
+        counted.push(vec![then.interactions() as u32, first as u32, last as u32]);
+    }
     Ok((try_dump(snapshot)?, plans(snapshot), counted))
 }
 

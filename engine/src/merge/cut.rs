@@ -62,64 +62,61 @@ pub fn without_customers(block: Block, dead: &RoaringBitmap) -> Block {
 
 /// The rows of a block for which `mask` holds; customers without one are left out. Dictionaries stay
 /// whole.
-pub fn select_rows(block: Block, mask: &[bool]) -> Block {
-    let mut out = Block { offsets: vec![0], ..Block::default() };
+pub fn select_rows(mut block: Block, mask: &[bool]) -> Block {
+    let left_out: Vec<usize> = (0..).zip(mask).filter(|(_, taken)| !**taken).map(|(row, _)| row).collect();
+    let (mut customers, mut offsets) = (Vec::new(), vec![0]);
     let mut rows = 0;
+    let mut rest = &left_out[..];
     for (place, &customer) in block.customers.iter().enumerate() {
-        let own = mask.get(block.journey(place)).unwrap_or_default();
-        let seen = own.iter().filter(|seen| **seen).count() as u32;
-        if seen > 0 {
-            rows += seen;
-            out.customers.push(customer);
-            out.offsets.push(rows);
+        let journey = block.journey(place);
+        let (own, after) = rest.split_at(rest.partition_point(|&row| row < journey.end));
+        rest = after;
+        let taken = journey.len() - own.len();
+        if taken > 0 {
+            rows += taken as u32;
+            customers.push(customer);
+            offsets.push(rows);
         }
     }
-    let stretches = stretches(mask);
-    let part = Taken { stretches: &stretches, rows: rows as usize };
-    let column = |column: Column| match column {
-        Column::Symbol { codes, dictionary } => Column::Symbol { codes: part.of(&codes), dictionary },
-        Column::Str { codes, dictionary } => Column::Str { codes: part.of(&codes), dictionary },
-        Column::Int { values, valid } => {
-            Column::Int { values: part.of(&values), valid: valid.map(|valid| part.of(&valid)) }
+    (block.customers, block.offsets) = (customers, offsets);
+    let stretches = between(&left_out, mask.len());
+    keep(&mut block.times, &stretches);
+    for (_, column) in &mut block.columns {
+        match column {
+            Column::Symbol { codes, .. } | Column::Str { codes, .. } => keep(codes, &stretches),
+            Column::Int { values, valid } => {
+                keep(values, &stretches);
+                valid.iter_mut().for_each(|valid| keep(valid, &stretches));
+            }
+            Column::Float { values, valid } => {
+                keep(values, &stretches);
+                valid.iter_mut().for_each(|valid| keep(valid, &stretches));
+            }
         }
-        Column::Float { values, valid } => {
-            Column::Float { values: part.of(&values), valid: valid.map(|valid| part.of(&valid)) }
-        }
-    };
-    out.times = part.of(&block.times);
-    out.columns = block.columns.into_iter().map(|(attr, values)| (attr, column(values))).collect();
-    out
+    }
+    block
 }
 
-/// The places of what is true, in stretches.
-fn stretches(mask: &[bool]) -> Vec<Range<usize>> {
-    let mut stretches = Vec::new();
+/// The places below `rows` between these, ascending ones, in stretches.
+fn between(places: &[usize], rows: usize) -> Vec<Range<usize>> {
     let mut start = 0;
-    for stretch in mask.chunk_by(|a, b| a == b) {
-        let end = start + stretch.len();
-        if stretch.first() == Some(&true) {
-            stretches.push(start..end);
-        }
-        start = end;
-    }
-    stretches
+    let ends = places.iter().copied().chain([rows]);
+    ends.map(|end| std::mem::replace(&mut start, end + 1)..end)
+        .filter(|stretch| !stretch.is_empty())
+        .collect()
 }
 
-/// Stretches of rows, so many in all.
-struct Taken<'a> {
-    stretches: &'a [Range<usize>],
-    rows: usize,
-}
-
-impl Taken<'_> {
-    /// Their values; none where there are no values, as of times that nobody wanted.
-    fn of<T: Copy>(&self, values: &[T]) -> Vec<T> {
-        let mut out = Vec::with_capacity(if values.is_empty() { 0 } else { self.rows });
-        for stretch in self.stretches {
-            out.extend_from_slice(values.get(stretch.clone()).unwrap_or_default());
-        }
-        out
+/// Keeps the values of some stretches; none where there are no values, as of times that nobody wanted.
+fn keep<T: Copy>(values: &mut Vec<T>, stretches: &[Range<usize>]) {
+    if values.is_empty() {
+        return;
     }
+    let mut kept = 0;
+    for stretch in stretches {
+        values.copy_within(stretch.clone(), kept);
+        kept += stretch.len();
+    }
+    values.truncate(kept);
 }
 
 /// What is left of `places` among ascending `customers` without those who are dead; ascending too.

@@ -9,12 +9,12 @@ use crate::column::Column;
 use crate::error::Result;
 use crate::manifest::{self, Run, SegmentMeta};
 use crate::merge::select_rows;
-use crate::model::Millis;
+use crate::model::{CustomerOrdinal, Millis};
 use crate::recorded::{ByThen, Tally};
 use crate::schema::AttrId;
 use crate::segment::{Chosen, NumberRange, SegmentHeader};
 use crate::side_by_side::side_by_side;
-use crate::span::{ReadBlock, Wanted, read_chosen};
+use crate::span::{Wanted, read_chosen};
 
 /// What had been recorded by an earlier instant.
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +74,12 @@ impl Snapshot {
         self.recorded.first()
     }
 
-    /// The columns that say what was recorded when.
-    pub(super) fn recording_columns(&self) -> &'static [AttrId] {
+    /// The columns that say what had been recorded by then.
+    pub(super) fn recording_columns(&self, as_of: Option<&AsOf>) -> &'static [AttrId] {
         match self.recorded.own().first() {
             None => &[AttrId::COMMIT],
+            // Before the first commit nothing is known but by what rows say themselves.
+            Some(_) if as_of.is_some_and(|as_of| as_of.commit == 0) => &[AttrId::RECORDED],
             Some(_) => &[AttrId::RECORDED, AttrId::COMMIT],
         }
     }
@@ -129,7 +131,7 @@ impl Snapshot {
         let runs = self.version.manifest.ranges.iter().flat_map(manifest::Range::all);
         let segments: Vec<(&Run, &SegmentMeta)> =
             runs.flat_map(|run| run.segments.iter().map(move |meta| (run, meta))).collect();
-        let wanted = Wanted::These(&[AttrId::RECORDED]);
+        let own = &[AttrId::RECORDED];
         let count = |&(run, meta): &(&Run, &SegmentMeta)| -> Result<Tally> {
             let header = SegmentHeader::decode(&chunks.get(meta.header)?)?;
             let column = header.columns().iter().find(|entry| entry.attr == AttrId::RECORDED);
@@ -137,13 +139,21 @@ impl Snapshot {
                 Some(NumberRange::Int(least, most)) if least <= *span.end() && most >= *span.start() => {}
                 _ => return Ok(Tally::default()),
             }
-            let customers = Chosen::Span(meta.first..=meta.last);
-            let read = read_chosen(chunks, &self.names, run, &self.dead, &customers, wanted)?;
-            Ok(read.map_or(Tally::default(), |ReadBlock { block, .. }| tally(&block, span)))
+            let read = |customers: Chosen<'_>, wanted: Wanted<'_>| -> Result<Block> {
+                let read = read_chosen(chunks, &self.names, run, &self.dead, &customers, wanted)?;
+                Ok(read.map_or_else(Block::default, |read| read.block))
+            };
+            // They are few of all, and times are read of their customers alone.
+            let block = read(Chosen::Span(meta.first..=meta.last), Wanted::Untimed(own))?;
+            let theirs = customers_within(&block, span);
+            if theirs.is_empty() {
+                return Ok(Tally::default());
+            }
+            Ok(tally(&read(Chosen::These(&theirs), Wanted::These(own))?, span))
         };
         let mut sum = Tally::default();
         for piece in self.tail.pieces() {
-            sum = sum.and(tally(&piece.living(wanted), span));
+            sum = sum.and(tally(&piece.living(Wanted::These(own)), span));
         }
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         side_by_side(threads, &segments, count, |_, part| {
@@ -155,13 +165,34 @@ impl Snapshot {
 }
 
 /// The rows of a block whose own recording times lie in a span.
-fn tally(block: &Block, span: &RangeInclusive<Millis>) -> Tally {
-    let Some(column @ Column::Int { values, .. }) = block.column(AttrId::RECORDED) else {
-        return Tally::default();
+fn rows_within<'a>(
+    block: &'a Block,
+    span: &'a RangeInclusive<Millis>,
+) -> impl Iterator<Item = usize> + use<'a> {
+    let column = block.column(AttrId::RECORDED);
+    let values = match column {
+        Some(Column::Int { values, .. }) => values.as_slice(),
+        _ => &[],
     };
-    let rows = values.iter().zip(&block.times).enumerate();
-    rows.filter(|(row, (recorded, _))| span.contains(recorded) && !column.is_null(*row))
-        .fold(Tally::default(), |sum, (_, (_, &time))| sum.and(Tally::of(time)))
+    let rows = (0..).zip(values).filter(|(_, recorded)| span.contains(recorded)).map(|(row, _)| row);
+    rows.filter(move |&row| column.is_some_and(|column| !column.is_null(row)))
+}
+
+/// Such rows, counted.
+fn tally(block: &Block, span: &RangeInclusive<Millis>) -> Tally {
+    let times = rows_within(block, span).filter_map(|row| block.times.get(row));
+    times.fold(Tally::default(), |sum, &time| sum.and(Tally::of(time)))
+}
+
+/// Whose they are.
+fn customers_within(block: &Block, span: &RangeInclusive<Millis>) -> Vec<CustomerOrdinal> {
+    let of = |row: usize| {
+        let place = block.offsets.partition_point(|&offset| offset as usize <= row).checked_sub(1)?;
+        block.customers.get(place).copied()
+    };
+    let mut customers: Vec<CustomerOrdinal> = rows_within(block, span).filter_map(of).collect();
+    customers.dedup();
+    customers
 }
 
 impl AsOf {
@@ -191,10 +222,7 @@ impl AsOf {
     /// left out. Dictionaries stay whole.
     pub(super) fn known(&self, block: Block) -> Block {
         let known = self.rows(&block);
-        if !known.contains(&false) {
-            return block;
-        }
-        select_rows(block, &known)
+        if known.contains(&false) { select_rows(block, &known) } else { block }
     }
 }
 

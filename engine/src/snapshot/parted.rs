@@ -95,7 +95,7 @@ impl Snapshot {
             self.schema().attributes().iter().filter(|known| known.subject == Subject::Interaction);
         let mut wanted: Vec<AttrId> = of_interactions.map(|attribute| attribute.id).collect();
         wanted.extend([AttrId::IDENTITY, AttrId::SEQUENCE]);
-        wanted.extend(self.recording_columns());
+        wanted.extend(self.recording_columns(None));
         let mut of_ranges: BTreeMap<u32, Vec<CustomerOrdinal>> = BTreeMap::new();
         for customer in customers {
             of_ranges.entry(customer / RANGE_CUSTOMERS).or_default().push(customer);

@@ -258,7 +258,7 @@ impl Overlay {
         };
         needed.extend([AttrId::IDENTITY, AttrId::SEQUENCE]);
         if wanted.is_none() {
-            needed.extend(self.now.recording_columns());
+            needed.extend(self.now.recording_columns(None));
         }
         let (mut parts, mut bytes) = (Vec::new(), 0);
         let mut from = sources.min();

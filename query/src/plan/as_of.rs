@@ -1,5 +1,7 @@
 //! AS OF: the store as it was known at an instant.
 
+use std::time::{Duration, Instant};
+
 use throughline_engine::{Millis, Snapshot};
 
 use super::compile::Planner;
@@ -15,6 +17,8 @@ pub(crate) struct AsOf {
     pub at: Millis,
     /// What had been recorded by then.
     pub snapshot: Snapshot,
+    /// How long it took to find that out.
+    pub found_in: Duration,
 }
 
 impl AsOf {
@@ -22,18 +26,20 @@ impl AsOf {
     pub(crate) fn compile(lit: &Lit, planner: &mut Planner<'_>) -> Option<Self> {
         let snapshot = planner.snapshot;
         let at = instant_of(lit, &Env::new(snapshot, planner.params), &mut planner.sink)?;
+        let began = Instant::now();
         let then = planner.engine(snapshot.as_of(at))?;
+        let found_in = began.elapsed();
         if then.interactions() == 0 {
             let message = format!("no interaction had been recorded by {}", format_instant(at));
             let warning = Diagnostic::warning("W503", lit.span, message).label("nothing is seen as of then");
             planner.sink.push(match then.first_recorded() {
                 None => warning.help("nothing has been recorded so far"),
                 Some(first) => warning.help(format!(
-                    "the first commit is of {}; an import is recorded when it commits, however old its interactions are",
+                    "the first row was recorded at {}; an import is recorded when it commits, however old its interactions are, unless `import --recorded` says when each was",
                     format_instant(first)
                 )),
             });
         }
-        Some(Self { at, snapshot: then })
+        Some(Self { at, snapshot: then, found_in })
     }
 }

@@ -8,11 +8,12 @@ use proptest::prelude::*;
 use throughline::Db;
 use throughline_tests::binary::run;
 use throughline_tests::golden::Case;
+use throughline_tests::reference::Event;
 use throughline_tests::store::{Store, open_patiently};
-use throughline_tests::table::Table;
+use throughline_tests::table::{Table, show_time};
 
 use super::differential::compare::{count_one, run_share};
-use super::differential::history::{Size, history};
+use super::differential::history::{HOUR, START, Size, history};
 
 /// A backup of the store, and a store made of an export of that.
 struct Copies {
@@ -54,7 +55,7 @@ fn ask(db: &Db, query: &str, case: Option<&Case>) -> Result<(Table, Vec<String>)
     Ok((Table::of(&answer), answer.notes().to_vec()))
 }
 
-/// Every golden case, but those that go by when rows were recorded.
+/// Every golden case, also those that go by when rows were recorded.
 #[test]
 fn golden_cases_answer_alike() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
@@ -65,17 +66,18 @@ fn golden_cases_answer_alike() {
         }
         let case = Case::parse(&std::fs::read_to_string(entry.path()).expect("reads"), &folder);
         let data = ["data", "customers"].map(|name| case.get(name).unwrap_or_default().to_owned());
-        let recorded =
-            data.iter().any(|table| table.lines().next().is_some_and(|line| line.contains("recorded")));
-        if !recorded && !case.get("query").unwrap_or_default().contains("AS OF") {
-            by_data.entry(data).or_default().push(case);
-        }
+        by_data.entry(data).or_default().push(case);
     }
     assert!(by_data.len() > 10);
-    let mut compared = 0;
-    for cases in by_data.values() {
-        let store = Store::new();
-        cases[0].load(&store);
+    let (mut compared, mut as_of) = (0, 0);
+    let stores = by_data.values().flat_map(|cases| {
+        let [at_once, later] = [Store::new(), Store::new()];
+        cases[0].load(&at_once);
+        // Where rows say themselves when they were recorded, they say so in the export, too.
+        let later = cases[0].load_later(&later).then_some(later);
+        [Some(at_once), later].into_iter().flatten().map(move |store| (cases, store))
+    });
+    for (cases, store) in stores {
         let copies = Copies::of(&store);
         for case in cases {
             for query in case.get("before").unwrap_or_default().lines().chain(case.get("query")) {
@@ -84,10 +86,12 @@ fn golden_cases_answer_alike() {
                     assert_eq!(ask(db, query, Some(case)), expected, "{copy}: {query}");
                 }
                 compared += 1;
+                as_of += usize::from(query.contains("AS OF"));
             }
         }
     }
     assert!(compared > 250, "only {compared}");
+    assert!(as_of > 10, "only {as_of}");
 }
 
 const QUERIES: &[&str] = &[
@@ -107,14 +111,21 @@ const QUERIES: &[&str] = &[
 ];
 
 /// Histories by random roads: with and without sequences and event ids, with ties of time, sealed
-/// or in memory.
+/// or in memory, each part recorded an hour after the one before.
 #[test]
 fn random_histories_answer_alike() {
     let inputs = history(Size { events: 40, hours: 12 });
-    run_share("exports", 16 * QUERIES.len(), &inputs, |history| {
-        let store = history.deliver();
+    run_share("exports", 16 * 2 * QUERIES.len(), &inputs, |history| {
+        let recorded = |part: usize| START + (13 + part as i64) * HOUR;
+        let own = |event: &Event| (event.sequence % 3 > 0).then(|| START + event.sequence as i64 * HOUR / 3);
+        let store = history.deliver_by(&recorded, &own, i64::MAX);
         let copies = Copies::of(&store);
-        for query in QUERIES {
+        let as_of = |(number, query): (usize, &&str)| {
+            let at = START + (number as i64 * 5 % 18) * HOUR;
+            format!("AS OF '{}' |> {query}", show_time(at))
+        };
+        let as_of: Vec<String> = QUERIES.iter().enumerate().map(as_of).collect();
+        for query in QUERIES.iter().copied().chain(as_of.iter().map(String::as_str)) {
             let expected = ask(store.db(), query, None);
             assert!(expected.is_ok(), "{query}: {expected:?}");
             for db in [&copies.backup, &copies.imported] {

@@ -117,8 +117,15 @@ impl Fault {
 }
 
 fn run(case: &Case) -> Result<(), Fault> {
-    let mut store = Store::new();
+    let store = Store::new();
     case.load(&store);
+    answers(case, store)?;
+    // The same where all of it comes at once, later, and says itself when it was recorded.
+    let store = Store::new();
+    if case.load_later(&store) { answers(case, store) } else { Ok(()) }
+}
+
+fn answers(case: &Case, mut store: Store) -> Result<(), Fault> {
     for query in case.get("before").unwrap_or_default().lines() {
         store.db().query(query).map_err(|error| Fault::Words(told(&error)))?;
     }

@@ -31,6 +31,7 @@ struct Ways<'a> {
     customer: &'a Values,
     time: Option<&'a Values>,
     sequence: Option<&'a Values>,
+    recorded: Option<&'a Values>,
     event_id: Option<&'a Values>,
     attributes: Vec<Way<'a>>,
     /// Rows that must be looked at one by one.
@@ -92,6 +93,15 @@ impl Table {
                 Some(values)
             }
         };
+        let recorded = match &self.recorded {
+            None => None,
+            Some((place, rule, _)) => {
+                let values = column(*place)?;
+                let times = values.millis(rule.zone.is_none())?;
+                mark(&mut odd, |row| !times.is_null(row) && !intake.could_be_recorded(times.value(row)));
+                Some(values)
+            }
+        };
         let mut attributes = Vec::with_capacity(self.attributes.len());
         for attribute in &self.attributes {
             let Some(values) = column(attribute.rule.column) else { continue };
@@ -139,6 +149,7 @@ impl Table {
             customer: column(*place)?,
             time,
             sequence,
+            recorded,
             event_id: event_id.and_then(|attribute| column(attribute.rule.column)),
             attributes,
             odd,
@@ -193,6 +204,7 @@ impl Table {
         };
         let namespace = self.customer.as_ref().and_then(|(_, namespace, _)| namespace.as_deref());
         let times = ways.time.and_then(|values| values.millis(true));
+        let recorded = ways.recorded.and_then(|values| values.millis(true));
         let mut buffer = String::new();
         let (mut span, mut taken) = (intake.tally.span, 0);
         for row in run {
@@ -203,6 +215,9 @@ impl Table {
             let Ok(customer) = IdentityRef::read(&text, namespace, &mut buffer) else { break };
             let time = times.map_or(intake.now, |times| times.value(row));
             self.batch.begin_by_ref(customer, time);
+            if let Some(recorded) = recorded.filter(|recorded| !recorded.is_null(row)) {
+                self.batch.recorded(recorded.value(row));
+            }
             *position += 1;
             taken += 1;
             match ways.sequence.map(|values| values.at(row)) {

@@ -128,3 +128,44 @@ fn a_column_nobody_has_is_named() {
     let error = check_all_met(&mapping.named(Section::Interactions), &met).expect_err("missing");
     assert!(error.to_string().contains("did you mean `caller`?"), "{error}");
 }
+
+#[test]
+fn recording_times_are_only_said() {
+    check("", &["recorded"], &[("recorded", attribute("recorded"))]);
+    check("[columns]\nLoaded = \"Recorded\"", &["loaded"], &[("loaded", Target::Recorded)]);
+    check(
+        "exact = true\n[columns]\nrecorded = \"recorded\"\nrecorded_2 = { attribute = \"recorded\" }",
+        &["recorded", "recorded_2"],
+        &[("recorded", Target::Recorded), ("recorded_2", attribute("recorded"))],
+    );
+}
+
+#[test]
+fn the_column_of_the_command_line_is_what_else_it_is_too() {
+    for (map, column, expected) in [
+        ("", " Loaded ", vec![Target::Recorded]),
+        ("", "TS", vec![Target::Time, Target::Recorded]),
+        ("[columns]\nloaded = { ignore = true }", "loaded", vec![Target::Recorded]),
+        ("[columns]\nloaded = \"recorded\"", "loaded", vec![Target::Recorded]),
+        ("[columns]\nLoaded = \"batch\"", "loaded", vec![attribute("batch"), Target::Recorded]),
+        ("[columns]\nloaded = { type = \"time\" }", "loaded", vec![attribute("loaded"), Target::Recorded]),
+    ] {
+        let mut mapping = Mapping::parse(map).expect(map);
+        mapping.take_recorded(column);
+        let header = headers(&[column]);
+        let rules = mapping.rules(&header, Section::Interactions, &[], &mut Vec::new()).expect(map);
+        let found: Vec<Target> = rules.into_iter().map(|rule| rule.target).collect();
+        assert_eq!(found, expected, "{map}, {column}");
+        // A file of customers may have it, and need not.
+        assert_eq!(mapping.named(Section::Customers), BTreeSet::new());
+        let met = |name: &str| [BTreeSet::new(), BTreeSet::from([name.to_owned()])];
+        assert!(mapping.check_recorded_met(&met(&column.trim().to_lowercase())).is_ok());
+        let missing = mapping.check_recorded_met(&met("Loded")).expect_err("no file has it").to_string();
+        assert!(missing.starts_with("--recorded speaks of a column `"), "{missing}");
+    }
+    let mut mapping = Mapping::parse("[columns]\na = \"recorded\"").expect("parses");
+    mapping.take_recorded("b");
+    let twice = mapping.rules(&headers(&["a", "b"]), Section::Interactions, &[], &mut Vec::new());
+    let words = twice.expect_err("two of them").to_string();
+    assert!(words.contains("`a` and `b` both become the recording time"), "{words}");
+}

@@ -1,6 +1,7 @@
 //! AS OF an instant against a store to which nothing came after it.
 
 use proptest::prelude::*;
+use throughline_tests::reference::Event;
 use throughline_tests::table::show_time;
 
 use super::compare::{ask_with_notes, run};
@@ -39,5 +40,26 @@ fn as_of_is_a_store_to_which_nothing_came_later() {
             let asked = format!("AS OF '{}' |> {query}", show_time(at));
             assert_eq!(ask_with_notes(&all, &asked), ask_with_notes(&then, query), "{asked}");
         }
+    });
+}
+
+/// Rows that come long after they were recorded, beside some that do not say when they were.
+#[test]
+fn as_of_goes_by_what_rows_say_of_their_recording() {
+    let queries = prop::sample::subsequence(QUERIES, 4);
+    // For each event in how many half hours before the first delivery it was recorded, if it says so.
+    let own = prop::collection::vec(prop::option::weighted(0.8, 0..40_i64), SIZE.events);
+    let inputs = (history(SIZE), own, -42..12_i64, prop::sample::select(vec![0, 1]), queries);
+    run("as_of_own", &inputs, |(history, own, half_hours, off, queries)| {
+        let recorded = |part: usize| RECORDED + part as i64 * HOUR;
+        let own = |event: &Event| Some(RECORDED - own[event.sequence as usize]? * HOUR / 2);
+        let at = RECORDED + half_hours * HOUR / 2 - off;
+        let all = history.deliver_by(&recorded, &own, i64::MAX);
+        let then = history.deliver_by(&recorded, &own, at);
+        for query in queries {
+            let asked = format!("AS OF '{}' |> {query}", show_time(at));
+            assert_eq!(ask_with_notes(&all, &asked), ask_with_notes(&then, query), "{asked}");
+        }
+        assert_eq!(all.db().check().expect("checks").problems, Vec::<String>::new());
     });
 }

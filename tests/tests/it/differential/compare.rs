@@ -20,6 +20,7 @@ pub(crate) const SHARES: &[(&str, usize)] = &[
     ("options", 6_000),
     ("fcr", 2_000),
     ("as_of", 1_000),
+    ("as_of_own", 1_000),
     ("paths", 2_000),
     ("graphs", 3_000),
     ("maps", 1_000),

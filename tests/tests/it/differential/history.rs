@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use throughline::engine::{Identity, Link};
 use throughline_tests::reference::flow::{Stage, View};
 use throughline_tests::reference::{Event, Val};
-use throughline_tests::store::{Store, append, import};
+use throughline_tests::store::{Store, append, try_import_recorded};
 
 pub(crate) const HOUR: i64 = 3_600_000;
 /// 2026-01-01T00:00:00Z
@@ -176,24 +176,51 @@ impl History {
 
     /// As [`History::deliver`], only the first so many parts, each recorded at an instant.
     pub(crate) fn deliver_parts(&self, parts: usize, recorded: impl Fn(usize) -> i64) -> Store {
+        self.deliver_if(&recorded, &|_| None, &|number, _| number < parts, &|number| number < parts)
+    }
+
+    /// As [`History::deliver`], each part recorded at an instant, but what is imported where `own`
+    /// says so; only what had been recorded `by` an instant.
+    pub(crate) fn deliver_by(
+        &self,
+        recorded: &dyn Fn(usize) -> i64,
+        own: &dyn Fn(&Event) -> Option<i64>,
+        by: i64,
+    ) -> Store {
+        let imported = |number: usize| self.deliveries.get(number).is_some_and(|part| part.import.is_some());
+        let known = |number: usize, event: &Event| {
+            own(event).filter(|_| imported(number)).unwrap_or_else(|| recorded(number)) <= by
+        };
+        self.deliver_if(recorded, own, &known, &|number| recorded(number) <= by)
+    }
+
+    fn deliver_if(
+        &self,
+        recorded: &dyn Fn(usize) -> i64,
+        own: &dyn Fn(&Event) -> Option<i64>,
+        taken: &dyn Fn(usize, &Event) -> bool,
+        linked: &dyn Fn(usize) -> bool,
+    ) -> Store {
         let mut store = if self.in_folder { Store::in_folder() } else { Store::new() };
         let mut left: Vec<Event> = self.arrival.iter().map(|&place| self.alias(place)).collect();
-        for (number, delivery) in self.deliveries.iter().enumerate().take(parts) {
+        for (number, delivery) in self.deliveries.iter().enumerate() {
             store.set_clock(recorded(number));
             let rest = if number + 1 == self.deliveries.len() { left.len() } else { delivery.events };
-            let part: Vec<Event> = left.drain(..rest.min(left.len())).collect();
-            if number % 2 == 0 {
+            let mut part: Vec<Event> = left.drain(..rest.min(left.len())).collect();
+            part.retain(|event| taken(number, event));
+            if number % 2 == 0 && linked(number) {
                 self.link(&store, number);
             }
             match delivery.import {
                 Some(piece) => {
                     let source = format!("part {number}");
-                    let report = import(store.db(), &source, &part, piece, self.sequenced);
+                    let report = try_import_recorded(store.db(), &source, &part, piece, self.sequenced, own)
+                        .expect("imports");
                     assert_eq!((report.added, report.duplicates), (part.len() as u64, 0));
                 }
                 None => append(store.db(), &part, self.sequenced),
             }
-            if number % 2 == 1 {
+            if number % 2 == 1 && linked(number) {
                 self.link(&store, number);
             }
             match delivery.then {
