@@ -2,21 +2,26 @@
 //! type of their attribute, rows that cannot be taken are refused, columns
 //! nobody described get a type and, where a later value does not fit, a wider one.
 
+mod also;
 mod columnwise;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use throughline::engine::{self, AttrId, AttrType, Batch, Identity, Role, Schema, Subject, ValueRef, limits};
+use throughline::engine::{
+    self, AttrId, AttrType, Batch, Identity, Link, Role, Said, Schema, Subject, ValueRef, limits,
+};
 
 use super::conversion::{Misfit, Scalar, as_written, convert, identity_text, instant};
 use super::infer::Sample;
+use super::links::LinkTally;
 use super::mapping::{ColumnRule, Mapping, Section, Target, check_complete, is_core};
 use super::record::Record;
 use super::rejects::{Reason, Refusal, Rejects};
 use super::values::{Field, TimeRule, says_nothing};
 use crate::failure::{Failure, Outcome};
+use also::AlsoColumn;
 
 /// Rows of a source that are looked at before its columns get their types.
 pub(crate) const SAMPLE_ROWS: usize = 20_000;
@@ -29,6 +34,8 @@ const BATCH_BYTES: usize = 32 << 20;
 pub(crate) enum Message {
     /// Take these rows.
     Rows(Section, Batch),
+    /// Take these links; `again` where all of it is what another store was told.
+    Said { said: Vec<(Said, Link)>, again: bool },
     /// Add an attribute or widen it.
     Declare(Declaration, SyncSender<engine::Result<(AttrId, Schema)>>),
 }
@@ -48,6 +55,8 @@ pub(crate) struct Tally {
     pub(crate) rows: u64,
     /// Data rows of customer attributes.
     pub(crate) customer_rows: u64,
+    /// Of files of links.
+    pub(crate) links: LinkTally,
     /// First and last time taken.
     pub(crate) span: Option<(i64, i64)>,
     /// What should be known about columns.
@@ -80,7 +89,7 @@ impl<'a> Intake<'a> {
         Self { mapping, rejects, tally: Tally::default(), schema, bounds, now, sender }
     }
 
-    fn send(&self, message: Message) -> Outcome<()> {
+    pub(super) fn send(&self, message: Message) -> Outcome<()> {
         // The other side only hangs up when it failed, and says why itself.
         self.sender.send(message).map_err(|_| Failure::AlreadySaid)
     }
@@ -127,6 +136,7 @@ pub(crate) struct Table {
     attributes: Vec<AttributeColumn>,
     constants: Vec<ConstantColumn>,
     customer: Option<(usize, Option<String>, String)>,
+    also: Vec<AlsoColumn>,
     time: Option<(usize, TimeRule, String)>,
     sequence: Option<(usize, String)>,
     event_id: Option<usize>,
@@ -157,6 +167,7 @@ impl Table {
             attributes: Vec::new(),
             constants: Vec::new(),
             customer: None,
+            also: Vec::new(),
             time: None,
             sequence: None,
             event_id: None,
@@ -185,6 +196,7 @@ impl Table {
                 Target::Customer => self.customer = Some((rule.column, rule.namespace, header)),
                 Target::Time => self.time = Some((rule.column, rule.time, header)),
                 Target::Sequence => self.sequence = Some((rule.column, header)),
+                Target::Also(_) => self.add_identity(rule)?,
                 Target::Attribute(name) => {
                     let name = name.clone();
                     let interaction = self.section == Section::Interactions;
@@ -330,8 +342,7 @@ impl Table {
         loop {
             match self.look(intake, record) {
                 Step::Ready(time, sequence) => {
-                    let Some(customer) = self.identity(record) else { return Ok(()) };
-                    return match customer {
+                    return match self.identities(record) {
                         Ok(customer) => self.keep(intake, record, &customer, time, sequence, position),
                         Err(refusal) => intake.rejects.refuse(&self.file, line, &refusal, &record.raw()),
                     };
@@ -502,12 +513,15 @@ impl Table {
         &mut self,
         intake: &mut Intake<'_>,
         record: &impl Record,
-        customer: &Identity,
+        (customer, also): &(Identity, Vec<Identity>),
         time: i64,
         sequence: Option<u64>,
         position: u64,
     ) -> Outcome<()> {
         self.batch.begin(customer, time);
+        for identity in also {
+            self.batch.also(identity.into())?;
+        }
         let mut has_event_id = false;
         for (place, (column, scalar)) in self.attributes.iter().zip(&self.scalars).enumerate() {
             let Some((attr, ty)) = column.slot else { continue };
