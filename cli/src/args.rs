@@ -99,6 +99,10 @@ the others are imported. With --strict the first is an error.
 
 Rows of customers who were erased (ERASE CUSTOMER) are left out and counted, unless --bring-back says that they may
 come back.
+A file of links (--links) has two columns of identities: `one` and `other`, `a` and `b`, `from` and `to`, or `identity`
+and `customer`. `confidence` is more than 0 and at most 1 (1 where nothing is given), `source` who says so (the name of
+the file). A link that was recorded before with the same confidence and source is left out: to import a file again adds
+nothing, and does not undo an UNLINK. Its refused rows go to the same file.
 
 A map file (--map) says otherwise:
   zone = "Europe/Berlin"                       # of times that name none
@@ -113,14 +117,23 @@ A map file (--map) says otherwise:
   "Priority" = { type = "symbol" }             # symbol, id, int, float, bool, time, text
   "Issue" = { attribute = "issue", role = "topic" }
   "Loaded" = "recorded"                        # as --recorded Loaded
+  "Number" = { identity = "phone" }            # one more identity of the customer; `customer` may then be empty
   "Internal" = { ignore = true }
   [constants]                                  # for rows without a value of their own
   channel = "phone"
   [customers]                                  # the same as [columns], for the --customers file
+  [links]                                      # for --links files: one, other, confidence, source
+  "Member" = { attribute = "one", namespace = "crm" }
+  "Handle" = { attribute = "other", namespace = "twitter" }
+  [guards]                                     # rules for joining; what is not given is as usual
+  limits = { crm = 1, passport = 1 }           # identities of a namespace that one customer may have
+  blocked = ["phone:anonymous", "*:unknown"]   # values that join nobody; other_limit, hub_links, priority, patterns
+and before all sections links_source = "matching" for files of links without a source of their own.
 
 Examples:
   throughline import contacts.db contacts.csv.gz
   throughline import contacts.db 2026-*.parquet --customers crm.csv --map map.toml
+  throughline import contacts.db --links matches.csv
   zcat dump.jsonl.gz | jq -c '.events[]' | throughline import contacts.db -"#;
 
 const VACUUM: &str = "Write a store anew without what was erased. `ERASE CUSTOMER` takes somebody out of every \
@@ -149,12 +162,14 @@ pub(crate) struct BackupArgs {
 }
 
 const EXPORT: &str = "Write everything in a store as Parquet into a folder that is not there yet, or is empty: \
-interactions.parquet, customers.parquet (each row of customers' attributes), cohorts.parquet, and map.toml, with which \
-`import` makes a store of the files that gives the same answers.\n\n\
-Kept are the identity, time and sequence of each row, when it was recorded, and all attributes with their types and \
-roles, so that journeys come in the same order, AS OF shows the same, and a source that is imported again adds nothing. \
-Written down, but not read back, are by which commit each row came, and cohorts. Rows that no ORDER BY sorts may come in \
-another order. `throughline backup` keeps all of that.\n\n\
+interactions.parquet, customers.parquet (each row of customers' attributes), links.parquet (all that was said about \
+identities, in order), cohorts.parquet, and map.toml, with which `import` makes a store of the files that gives the same \
+answers.\n\n\
+Kept are the identity, time and sequence of each row, when it was recorded, all attributes with their types and roles, \
+links, cuts and the rules for joining, so that customers are the same, journeys come in the same order, AS OF shows the \
+same of rows, and a source that is imported again adds nothing. Written down, but not read back, are by which commit each \
+row came, when links were recorded (AS OF goes by when the export is imported), and cohorts. Rows that no ORDER BY sorts \
+may come in another order. `throughline backup` keeps all of that.\n\n\
 Example:\n  throughline export contacts.db contacts/";
 
 #[derive(Debug, Args)]
@@ -180,7 +195,7 @@ pub(crate) struct ImportArgs {
     /// The store: a folder
     pub(crate) db: PathBuf,
     /// Files of interactions, `-` for standard input
-    #[arg(required_unless_present = "customers")]
+    #[arg(required_unless_present_any = ["customers", "links"])]
     pub(crate) files: Vec<PathBuf>,
     /// What columns become, where their headers do not say
     #[arg(long, value_name = "MAP.toml")]
@@ -191,6 +206,10 @@ pub(crate) struct ImportArgs {
     /// The column that says when each row was recorded, which AS OF goes by; else all are when the import commits
     #[arg(long, value_name = "COLUMN")]
     pub(crate) recorded: Option<String>,
+    /// A file that says which identities are of one customer: columns `one` and `other`, and where it has them
+    /// `confidence` and `source`; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) links: Vec<PathBuf>,
     /// Make the first bad row an error: nothing is imported then
     #[arg(long)]
     pub(crate) strict: bool,
@@ -319,6 +338,14 @@ pub(crate) struct GenerateArgs {
     /// What the history is drawn from
     #[arg(long, value_name = "S")]
     pub(crate) seed: u64,
+    /// Which share of the customers comes under several identities, in the columns phone, email and device: 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    pub(crate) linked: f64,
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(crate) fn demo(keep: Option<&Path>) -> Outcome<()> {
     let customers = folder.path().join("customers.csv");
     let history = clock.time("generating", || {
         people(&customers, CUSTOMERS, SEED)?;
-        generate(&file, CUSTOMERS, SEED)
+        generate(&file, CUSTOMERS, SEED, 0.0)
     })?;
     tell(&format!(
         "1. A made-up history: {} contacts of {} customers of a telephone company over two years.",

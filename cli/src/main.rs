@@ -70,7 +70,7 @@ fn import(args: &ImportArgs) -> Outcome<()> {
     // The map is read before the store is made: a slip in it leaves nothing behind.
     let mut mapping = import::read_map(args.map.as_deref())?;
     args.recorded.iter().for_each(|column| mapping.take_recorded(column));
-    let sources = || args.files.iter().chain(&args.customers);
+    let sources = || args.files.iter().chain(&args.customers).chain(&args.links);
     import::check_readable(sources())?;
     let rejects = args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db));
     if let Some(source) = sources().find(|source| files::same(source, &rejects)) {
@@ -84,6 +84,7 @@ fn import(args: &ImportArgs) -> Outcome<()> {
     let plan = import::Plan {
         files: args.files.clone(),
         customers: args.customers.clone(),
+        links: args.links.clone(),
         mapping,
         strict: args.strict,
         bring_back: args.bring_back,
@@ -137,7 +138,7 @@ fn wrong_usage(words: String) -> ! {
 
 fn generate(args: &GenerateArgs) -> Outcome<()> {
     let started = Instant::now();
-    let generated = generate::generate(&args.out, args.customers, args.seed)?;
+    let generated = generate::generate(&args.out, args.customers, args.seed, args.linked)?;
     let idle = match u64::from(args.customers).saturating_sub(generated.customers) {
         0 => String::new(),
         idle => format!(" ({} more did nothing)", people::count(idle)),
@@ -149,5 +150,10 @@ fn generate(args: &GenerateArgs) -> Outcome<()> {
         args.out.display(),
         started.elapsed().as_secs_f64()
     ));
+    if args.linked > 0.0 {
+        say(
+            "read it with this map, or identities are words like others:\n  [columns]\n  phone = { identity = \"phone\" }\n  email = { identity = \"email\" }\n  device = { identity = \"device\" }",
+        );
+    }
     Ok(())
 }

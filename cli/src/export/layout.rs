@@ -91,7 +91,7 @@ impl Layout {
 }
 
 /// Times are of UTC, in milliseconds.
-fn instant() -> DataType {
+pub(crate) fn instant() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 

@@ -1,6 +1,7 @@
 //! The command `export`: all of a store as Parquet, and the map by which `import` reads it back.
 
 mod layout;
+mod links;
 mod table;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use table::{Rows, TableFile};
 const INTERACTIONS: &str = "interactions.parquet";
 const CUSTOMERS: &str = "customers.parquet";
 const COHORTS: &str = "cohorts.parquet";
+const LINKS: &str = "links.parquet";
 /// Written last: an export without it was not finished.
 const MAP: &str = "map.toml";
 
@@ -37,6 +39,7 @@ struct Written {
     customers: u64,
     customer_rows: u64,
     cohorts: u64,
+    sayings: u64,
     odd: u64,
 }
 
@@ -50,7 +53,7 @@ pub(crate) fn export(db: &Db, to: &Path) -> Outcome<()> {
         written => written,
     };
     let written = written.inspect_err(|_| {
-        for name in [MAP, COHORTS, CUSTOMERS, INTERACTIONS] {
+        for name in [MAP, LINKS, COHORTS, CUSTOMERS, INTERACTIONS] {
             files::remove(&to.join(name));
         }
         if made {
@@ -62,6 +65,12 @@ pub(crate) fn export(db: &Db, to: &Path) -> Outcome<()> {
         0 => String::new(),
         _ => format!(" --customers {}", shown(CUSTOMERS)),
     };
+    let (links, said) = match written.sayings {
+        0 => (String::new(), String::new()),
+        sayings => {
+            (format!(" --links {}", shown(LINKS)), format!(", {} about identities", many(sayings, "saying")))
+        }
+    };
     if written.odd > 0 {
         let rows = many(written.odd, "row");
         say(&format!(
@@ -69,7 +78,7 @@ pub(crate) fn export(db: &Db, to: &Path) -> Outcome<()> {
         ));
     }
     say(&format!(
-        "wrote {} of {}, {} of customers' attributes and {} to {} in {:.1} s; this makes a store of it:\n  throughline import NEW.db {}{customers} --map {}",
+        "wrote {} of {}, {} of customers' attributes{said} and {} to {} in {:.1} s; this makes a store of it:\n  throughline import NEW.db {}{customers}{links} --map {}",
         many(written.interactions, "interaction"),
         many(written.customers, "customer"),
         many(written.customer_rows, "row"),
@@ -112,6 +121,10 @@ fn write(snapshot: &Snapshot, to: &Path) -> Outcome<Written> {
         (written.customer_rows, written.odd) = (rows.written, rows.odd);
     }
     written.cohorts = cohorts(snapshot, to)?;
+    let told = links::links(snapshot, &to.join(LINKS))?;
+    map.push_str(&links::map(snapshot, told.sayings));
+    written.sayings = told.sayings;
+    written.odd += told.odd;
     files::write_durably(&to.join(MAP), &map)?;
     Ok(written)
 }

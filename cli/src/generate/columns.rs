@@ -14,6 +14,7 @@ use parquet::errors::Result;
 use parquet::file::properties::WriterProperties;
 
 use super::lifecycle::{Contact, START_SECONDS};
+use super::linked::{self, Linked};
 use super::text::{HEADERS, write_agent, write_case, write_customer};
 use super::vocabulary::{CHANNELS, KINDS, STAGES, TOPICS};
 use crate::files::File;
@@ -24,8 +25,12 @@ const ROWS: usize = 65_536;
 const GROUP_ROWS: usize = 1 << 20;
 
 /// Writes all of it into `file`.
-pub(crate) fn parquet<'a>(file: File, contacts: impl Iterator<Item = &'a Contact>) -> Result<()> {
-    let schema = Arc::new(schema());
+pub(crate) fn parquet<'a>(
+    file: File,
+    contacts: impl Iterator<Item = &'a Contact>,
+    linked: Option<Linked>,
+) -> Result<()> {
+    let schema = Arc::new(schema(linked.is_some()));
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -33,7 +38,7 @@ pub(crate) fn parquet<'a>(file: File, contacts: impl Iterator<Item = &'a Contact
     // Without Arrow's own schema the dictionaries below are a matter of this file alone.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)?;
-    let mut columns = Columns::default();
+    let mut columns = Columns { linked, ..Columns::default() };
     for contact in contacts {
         columns.push(contact);
         if columns.rows == ROWS {
@@ -47,7 +52,7 @@ pub(crate) fn parquet<'a>(file: File, contacts: impl Iterator<Item = &'a Contact
     Ok(())
 }
 
-fn schema() -> Schema {
+fn schema(linked: bool) -> Schema {
     let word = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
     let types = [
         DataType::Utf8,
@@ -62,18 +67,18 @@ fn schema() -> Schema {
         DataType::Int32,
         DataType::Boolean,
     ];
-    Schema::new(
-        HEADERS
-            .iter()
-            .zip(types)
-            .enumerate()
-            .map(|(place, (name, ty))| Field::new(*name, ty, place > 1))
-            .collect::<Vec<_>>(),
-    )
+    let fields = HEADERS
+        .iter()
+        .zip(types)
+        .enumerate()
+        .map(|(place, (name, ty))| Field::new(*name, ty, place > 1 || (linked && place == 0)));
+    let identities = linked::HEADERS.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    Schema::new(fields.chain(identities.filter(|_| linked)).collect::<Vec<_>>())
 }
 
 #[derive(Default)]
 struct Columns {
+    linked: Option<Linked>,
     rows: usize,
     customers: StringBuilder,
     times: TimestampMillisecondBuilder,
@@ -86,6 +91,7 @@ struct Columns {
     sentiments: Float64Builder,
     csats: Int32Builder,
     resolved: BooleanBuilder,
+    identities: [StringBuilder; linked::HEADERS.len()],
     text: Vec<u8>,
 }
 
@@ -93,7 +99,10 @@ impl Columns {
     fn push(&mut self, contact: &Contact) {
         self.rows += 1;
         self.text.clear();
-        write_customer(&mut self.text, contact);
+        let carried = self.linked.map(|linked| linked.carried(contact));
+        if carried.is_none_or(|carried| carried.customer) {
+            write_customer(&mut self.text, contact);
+        }
         append(&mut self.customers, &self.text);
         self.times.append_value((START_SECONDS + i64::from(contact.second)) * 1_000);
         self.channels.append_value(contact.channel as i8);
@@ -110,6 +119,13 @@ impl Columns {
             .append_option((contact.sentiment != i8::MIN).then(|| f64::from(contact.sentiment) / 100.0));
         self.csats.append_option((contact.csat > 0).then(|| i32::from(contact.csat)));
         self.resolved.append_option(contact.resolved);
+        if let Some(carried) = carried {
+            for (place, identities) in self.identities.iter_mut().enumerate() {
+                self.text.clear();
+                carried.write(place, &mut self.text);
+                append(identities, &self.text);
+            }
+        }
     }
 
     fn finish(&mut self, schema: &Arc<Schema>) -> Result<RecordBatch> {
@@ -118,7 +134,7 @@ impl Columns {
             Ok(Arc::new(DictionaryArray::<Int8Type>::try_new(keys.finish(), values)?))
         };
         self.rows = 0;
-        let columns: Vec<ArrayRef> = vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(self.customers.finish()),
             Arc::new(self.times.finish().with_timezone("UTC")),
             words(&mut self.channels, &CHANNELS)?,
@@ -131,6 +147,10 @@ impl Columns {
             Arc::new(self.csats.finish()),
             Arc::new(self.resolved.finish()),
         ];
+        if self.linked.is_some() {
+            let identities = self.identities.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+            columns.extend(identities);
+        }
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod history;
 mod lifecycle;
+mod linked;
 mod people;
 mod random;
 mod text;
@@ -16,6 +17,7 @@ use flate2::write::GzEncoder;
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use history::History;
+use linked::Linked;
 
 /// What a generated history came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +35,9 @@ impl Generated {
 }
 
 /// Writes a history of `customers` customers to `out`, in the format its name
-/// says.
-pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<Generated> {
+/// says. A share of the customers, from 0 to 1, comes under several identities.
+pub(crate) fn generate(out: &Path, customers: u32, seed: u64, linked: f64) -> Outcome<Generated> {
+    let linked = Linked::of(seed, linked);
     let name = out.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_lowercase();
     let (plain, packing) = match (name.strip_suffix(".gz"), name.strip_suffix(".zst")) {
         (Some(plain), _) => (plain, Packing::Gzip),
@@ -48,7 +51,7 @@ pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<Generat
         ("parquet", Packing::None) => {
             let file = files::create(out)?;
             let history = lived(customers, seed);
-            columns::parquet(file, history.iter())
+            columns::parquet(file, history.iter(), linked)
                 .map_err(|error| Failure::said(format!("cannot write {}: {error}", out.display())))?;
             return Ok(Generated::of(&history));
         }
@@ -68,16 +71,16 @@ pub(crate) fn generate(out: &Path, customers: u32, seed: u64) -> Outcome<Generat
     match packing {
         Packing::None => {
             let mut file = file;
-            format.write(&mut file, &history).and_then(|()| file.flush()).map_err(failed)?;
+            format.write(&mut file, &history, linked).and_then(|()| file.flush()).map_err(failed)?;
         }
         Packing::Gzip => {
             let mut packer = GzEncoder::new(file, flate2::Compression::fast());
-            format.write(&mut packer, &history).map_err(failed)?;
+            format.write(&mut packer, &history, linked).map_err(failed)?;
             packer.finish().and_then(|mut file| file.flush()).map_err(failed)?;
         }
         Packing::Zstd => {
             let mut packer = zstd::stream::write::Encoder::new(file, 1).map_err(failed)?;
-            format.write(&mut packer, &history).map_err(failed)?;
+            format.write(&mut packer, &history, linked).map_err(failed)?;
             packer.finish().and_then(|mut file| file.flush()).map_err(failed)?;
         }
     }
@@ -111,10 +114,10 @@ enum TextFormat {
 }
 
 impl TextFormat {
-    fn write(self, out: &mut dyn Write, history: &History) -> std::io::Result<()> {
+    fn write(self, out: &mut dyn Write, history: &History, linked: Option<Linked>) -> std::io::Result<()> {
         match self {
-            Self::Csv => text::csv(out, history.iter()),
-            Self::JsonLines => text::json_lines(out, history.iter()),
+            Self::Csv => text::csv(out, history.iter(), linked),
+            Self::JsonLines => text::json_lines(out, history.iter(), linked),
         }
     }
 }
@@ -128,11 +131,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("makes a folder");
         let mut counts = Vec::new();
         for name in ["a.csv", "a.csv.gz", "a.jsonl.zst", "a.parquet"] {
-            counts.push(generate(&folder.path().join(name), 100, 7).expect(name));
+            counts.push(generate(&folder.path().join(name), 100, 7, 0.0).expect(name));
         }
         assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{counts:?}");
         let again = folder.path().join("b.parquet");
-        generate(&again, 100, 7).expect("writes");
+        generate(&again, 100, 7, 0.0).expect("writes");
         let read = |name: &str| {
             let mut bytes = Vec::new();
             std::io::Read::read_to_end(&mut files::open(&folder.path().join(name)).expect(name), &mut bytes)
@@ -141,7 +144,7 @@ mod tests {
         };
         assert!(read("a.parquet") == read("b.parquet"));
         for name in ["a.txt", "a", "a.parquet.gz"] {
-            assert!(generate(&folder.path().join(name), 1, 1).is_err(), "{name}");
+            assert!(generate(&folder.path().join(name), 1, 1, 0.0).is_err(), "{name}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::lifecycle::{Contact, START_SECONDS};
+use super::linked::{self, Linked};
 use super::vocabulary::{CHANNELS, KINDS, STAGES, TOPICS};
 use crate::civil::{DAY_MS, civil_from_days};
 
@@ -82,13 +83,23 @@ impl Clock {
 }
 
 /// A header and a line an interaction.
-pub(crate) fn csv<'a>(out: &mut dyn Write, contacts: impl Iterator<Item = &'a Contact>) -> io::Result<()> {
+pub(crate) fn csv<'a>(
+    out: &mut dyn Write,
+    contacts: impl Iterator<Item = &'a Contact>,
+    linked: Option<Linked>,
+) -> io::Result<()> {
     out.write_all(HEADERS.join(",").as_bytes())?;
+    for header in linked.iter().flat_map(|_| linked::HEADERS) {
+        write!(out, ",{header}")?;
+    }
     out.write_all(b"\n")?;
     let (mut clock, mut line) = (Clock::default(), Vec::with_capacity(256));
     for contact in contacts {
         line.clear();
-        write_customer(&mut line, contact);
+        let carried = linked.map(|linked| linked.carried(contact));
+        if carried.is_none_or(|carried| carried.customer) {
+            write_customer(&mut line, contact);
+        }
         line.push(b',');
         clock.write(&mut line, contact.second);
         for word in [
@@ -114,6 +125,12 @@ pub(crate) fn csv<'a>(out: &mut dyn Write, contacts: impl Iterator<Item = &'a Co
         line.extend_from_slice(
             contact.resolved.map_or("", |resolved| if resolved { "true" } else { "false" }).as_bytes(),
         );
+        for place in carried.iter().flat_map(|_| 0..linked::HEADERS.len()) {
+            line.push(b',');
+            if let Some(carried) = &carried {
+                carried.write(place, &mut line);
+            }
+        }
         line.push(b'\n');
         out.write_all(&line)?;
     }
@@ -124,13 +141,19 @@ pub(crate) fn csv<'a>(out: &mut dyn Write, contacts: impl Iterator<Item = &'a Co
 pub(crate) fn json_lines<'a>(
     out: &mut dyn Write,
     contacts: impl Iterator<Item = &'a Contact>,
+    linked: Option<Linked>,
 ) -> io::Result<()> {
     let (mut clock, mut line) = (Clock::default(), Vec::with_capacity(512));
     for contact in contacts {
         line.clear();
-        line.extend_from_slice(b"{\"customer_id\":\"");
-        write_customer(&mut line, contact);
-        line.extend_from_slice(b"\",\"ts\":\"");
+        let carried = linked.map(|linked| linked.carried(contact));
+        line.push(b'{');
+        if carried.is_none_or(|carried| carried.customer) {
+            line.extend_from_slice(b"\"customer_id\":\"");
+            write_customer(&mut line, contact);
+            line.extend_from_slice(b"\",");
+        }
+        line.extend_from_slice(b"\"ts\":\"");
         clock.write(&mut line, contact.second);
         let _ = write!(
             line,
@@ -160,6 +183,15 @@ pub(crate) fn json_lines<'a>(
         if let Some(resolved) = contact.resolved {
             let _ = write!(line, ",\"resolved\":{resolved}");
         }
+        for (place, header) in linked::HEADERS.iter().enumerate() {
+            let mut text = Vec::new();
+            carried.iter().for_each(|carried| carried.write(place, &mut text));
+            if !text.is_empty() {
+                let _ = write!(line, ",\"{header}\":\"");
+                line.append(&mut text);
+                line.push(b'"');
+            }
+        }
         line.extend_from_slice(b"}\n");
         out.write_all(&line)?;
     }
@@ -174,7 +206,7 @@ mod tests {
     #[test]
     fn the_same_bytes_for_the_same_seed() {
         let mut out = Vec::new();
-        csv(&mut out, History::new(200, 7, 2).iter()).expect("writes");
+        csv(&mut out, History::new(200, 7, 2).iter(), None).expect("writes");
         let text = String::from_utf8(out).expect("is text");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], HEADERS.join(","));
@@ -190,7 +222,7 @@ mod tests {
     #[test]
     fn json_lines_are_json() {
         let mut out = Vec::new();
-        json_lines(&mut out, History::new(50, 7, 1).iter()).expect("writes");
+        json_lines(&mut out, History::new(50, 7, 1).iter(), None).expect("writes");
         for line in String::from_utf8(out).expect("is text").lines() {
             let value: serde_json::Value = serde_json::from_str(line).expect(line);
             assert!(value["customer_id"].as_str().is_some_and(|id| id.starts_with("crm:1000")));

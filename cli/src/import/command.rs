@@ -43,6 +43,7 @@ pub(crate) fn import_plain(
     let plan = Plan {
         files,
         customers,
+        links: Vec::new(),
         mapping: Mapping::default(),
         strict: false,
         bring_back: false,

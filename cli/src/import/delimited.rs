@@ -5,11 +5,11 @@ use std::path::Path;
 
 use csv::{ByteRecord, StringRecord};
 
-use super::intake::{Intake, SAMPLE_ROWS, Table};
-use super::mapping::Section;
+use super::intake::{Intake, SAMPLE_ROWS};
 use super::record::Record;
 use super::rejects::{Reason, Refusal};
 use super::source::shown;
+use super::taking::Taking;
 use crate::failure::{Failure, Outcome};
 
 /// Bytes that are looked at to guess the separator.
@@ -19,7 +19,7 @@ const HEADER_BYTES: u64 = 1 << 16;
 pub(crate) fn read(
     intake: &mut Intake<'_>,
     path: &Path,
-    section: Section,
+    mut table: impl Taking,
     delimiter: Option<u8>,
     mut text: Box<dyn Read + Send>,
 ) -> Outcome<()> {
@@ -45,7 +45,6 @@ pub(crate) fn read(
             _ => format!("the header of {file} is not UTF-8; convert the file first"),
         })
     })?;
-    let mut table = Table::new(intake, &file, section, false);
     table.add_columns(intake, &header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>())?;
 
     let mut buffered = Vec::new();
@@ -70,7 +69,7 @@ pub(crate) fn read(
 /// A record, or why it is none and its bytes.
 type Row = Result<StringRecord, (Reason, ByteRecord)>;
 
-fn take(table: &mut Table, intake: &mut Intake<'_>, line: u64, row: &Row) -> Outcome<()> {
+fn take(table: &mut impl Taking, intake: &mut Intake<'_>, line: u64, row: &Row) -> Outcome<()> {
     match row {
         Ok(record) => table.take(intake, line, record),
         Err((reason, bytes)) => {

@@ -2,6 +2,7 @@
 //! type of their attribute, rows that cannot be taken are refused, columns
 //! nobody described get a type and, where a later value does not fit, a wider one.
 
+mod also;
 mod columnwise;
 mod times;
 
@@ -9,15 +10,19 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use throughline::engine::{self, AttrId, AttrType, Batch, Identity, Role, Schema, Subject, ValueRef, limits};
+use throughline::engine::{
+    self, AttrId, AttrType, Batch, Identity, Link, Role, Said, Schema, Subject, ValueRef, limits,
+};
 
 use super::conversion::{Misfit, Scalar, as_written, convert, identity_text};
 use super::infer::Sample;
+use super::links::LinkTally;
 use super::mapping::{ColumnRule, Mapping, Section, Target, check_complete, is_core};
 use super::record::Record;
 use super::rejects::{Reason, Refusal, Rejects};
 use super::values::{Field, TimeRule, says_nothing};
 use crate::failure::{Failure, Outcome};
+use also::AlsoColumn;
 
 /// Rows of a source that are looked at before its columns get their types.
 pub(crate) const SAMPLE_ROWS: usize = 20_000;
@@ -30,6 +35,8 @@ const BATCH_BYTES: usize = 32 << 20;
 pub(crate) enum Message {
     /// Take these rows.
     Rows(Section, Batch),
+    /// Take these links; `again` where all of it is what another store was told.
+    Said { said: Vec<(Said, Link)>, again: bool },
     /// Add an attribute or widen it.
     Declare(Declaration, SyncSender<engine::Result<(AttrId, Schema)>>),
 }
@@ -49,6 +56,8 @@ pub(crate) struct Tally {
     pub(crate) rows: u64,
     /// Data rows of customer attributes.
     pub(crate) customer_rows: u64,
+    /// Of files of links.
+    pub(crate) links: LinkTally,
     /// First and last time taken.
     pub(crate) span: Option<(i64, i64)>,
     /// What should be known about columns.
@@ -81,7 +90,7 @@ impl<'a> Intake<'a> {
         Self { mapping, rejects, tally: Tally::default(), schema, bounds, now, sender }
     }
 
-    fn send(&self, message: Message) -> Outcome<()> {
+    pub(super) fn send(&self, message: Message) -> Outcome<()> {
         // The other side only hangs up when it failed, and says why itself.
         self.sender.send(message).map_err(|_| Failure::AlreadySaid)
     }
@@ -128,6 +137,7 @@ pub(crate) struct Table {
     attributes: Vec<AttributeColumn>,
     constants: Vec<ConstantColumn>,
     customer: Option<(usize, Option<String>, String)>,
+    also: Vec<AlsoColumn>,
     time: Option<(usize, TimeRule, String)>,
     sequence: Option<(usize, String)>,
     recorded: Option<(usize, TimeRule, String)>,
@@ -166,6 +176,7 @@ impl Table {
             attributes: Vec::new(),
             constants: Vec::new(),
             customer: None,
+            also: Vec::new(),
             time: None,
             sequence: None,
             recorded: None,
@@ -196,6 +207,7 @@ impl Table {
                 Target::Time => self.time = Some((rule.column, rule.time, header)),
                 Target::Sequence => self.sequence = Some((rule.column, header)),
                 Target::Recorded => self.recorded = Some((rule.column, rule.time, header)),
+                Target::Also(_) => self.add_identity(rule)?,
                 Target::Attribute(name) => {
                     let name = name.clone();
                     let interaction = self.section == Section::Interactions;
@@ -341,8 +353,7 @@ impl Table {
         loop {
             match self.look(intake, record) {
                 Step::Ready(when) => {
-                    let Some(customer) = self.identity(record) else { return Ok(()) };
-                    return match customer {
+                    return match self.identities(record) {
                         Ok(customer) => self.keep(intake, record, &customer, when, position),
                         Err(refusal) => intake.rejects.refuse(&self.file, line, &refusal, &record.raw()),
                     };
@@ -494,13 +505,16 @@ impl Table {
         &mut self,
         intake: &mut Intake<'_>,
         record: &impl Record,
-        customer: &Identity,
+        (customer, also): &(Identity, Vec<Identity>),
         When { time, sequence, recorded }: When,
         position: u64,
     ) -> Outcome<()> {
         self.batch.begin(customer, time);
         if let Some(recorded) = recorded {
             self.batch.recorded(recorded);
+        }
+        for identity in also {
+            self.batch.also(identity.into())?;
         }
         let mut has_event_id = false;
         for (place, (column, scalar)) in self.attributes.iter().zip(&self.scalars).enumerate() {

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::intake::{Intake, SAMPLE_ROWS, Table};
-use super::mapping::Section;
+use super::intake::{Intake, SAMPLE_ROWS};
 use super::record::Record;
 use super::rejects::{Reason, Refusal};
-use super::source::{shown, unreadable};
+use super::source::unreadable;
+use super::taking::Taking;
 use super::values::Field;
 use crate::failure::Outcome;
 
@@ -133,7 +133,7 @@ impl<R: Read> Lines<R> {
 pub(crate) fn read(
     intake: &mut Intake<'_>,
     path: &Path,
-    section: Section,
+    mut table: impl Taking,
     text: Box<dyn Read + Send>,
 ) -> Outcome<()> {
     let mut lines = Lines {
@@ -143,7 +143,6 @@ pub(crate) fn read(
         columns: Columns::default(),
     };
     let failed = |error: std::io::Error| unreadable(path, &error);
-    let mut table = Table::new(intake, &shown(path), section, false);
     let mut buffered = Vec::new();
     while buffered.len() < SAMPLE_ROWS {
         let Some(line) = lines.next().map_err(failed)? else { break };
@@ -170,7 +169,7 @@ pub(crate) fn read(
     table.finish(intake)
 }
 
-fn take(table: &mut Table, intake: &mut Intake<'_>, line: Line) -> Outcome<()> {
+fn take(table: &mut impl Taking, intake: &mut Intake<'_>, line: Line) -> Outcome<()> {
     match line {
         Ok(row) => table.take(intake, row.line, &row),
         Err((line, refusal, raw)) => table.refuse(intake, line, &refusal, &raw),

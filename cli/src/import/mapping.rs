@@ -1,15 +1,18 @@
 //! Which column of a source becomes what: the headers understood by
 //! themselves, and the map file that overrides them.
 
+pub(crate) mod guards;
+pub(crate) mod links;
 mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
-use throughline::engine::{AttrType, Role, Schema};
+use throughline::engine::{AttrType, Guards, Role, Schema};
 
 use super::values::TimeRule;
 use crate::failure::{Failure, Outcome, did_you_mean};
+use links::{LinksMap, check_namespace};
 
 /// Headers for the customer, best first.
 const CUSTOMER_HEADERS: [&str; 2] = ["customer_id", "customer"];
@@ -19,6 +22,23 @@ const TIME_HEADERS: [&str; 4] = ["ts", "time", "timestamp", "at"];
 const ALIASES: [(&str, &str); 2] = [("event", "kind"), ("case_id", "case")];
 /// Words of the language that no attribute can go by.
 const TAKEN: [&str; 4] = ["customer", "identity", "at", "persona"];
+/// Headers of what may say who it was, but may as well be about somebody else.
+const LIKE_IDENTITIES: [&str; 14] = [
+    "account",
+    "account_id",
+    "cookie",
+    "device",
+    "device_id",
+    "email",
+    "email_address",
+    "member_id",
+    "mobile",
+    "msisdn",
+    "phone",
+    "phone_number",
+    "user_id",
+    "visitor_id",
+];
 
 /// What a column becomes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +51,8 @@ pub(crate) enum Target {
     Sequence,
     /// When it was recorded. Only said, never taken from a header.
     Recorded,
+    /// Another identity of the customer; by the column, of which there may be several.
+    Also(String),
     /// An attribute of that name.
     Attribute(String),
 }
@@ -77,6 +99,8 @@ struct Entry {
     ty: Option<AttrType>,
     role: Option<Role>,
     namespace: Option<String>,
+    /// The namespace of the identities that it holds beside the customer.
+    identity: Option<String>,
     time: TimeRule,
 }
 
@@ -105,6 +129,10 @@ pub(crate) struct Mapping {
     pub(crate) exact: bool,
     /// The column of `--recorded`, lower-cased.
     recorded: Option<String>,
+    /// What columns of files of links say.
+    pub(crate) links: LinksMap,
+    /// The rules for joining identities, where the map gives some.
+    pub(crate) guards: Option<Guards>,
 }
 
 /// Which section of the map speaks of a file.
@@ -116,9 +144,20 @@ pub(crate) enum Section {
     Customers,
 }
 
-const TOP_KEYS: [&str; 7] =
-    ["columns", "customers", "constants", "zone", "time_format", "delimiter", "exact"];
-const ENTRY_KEYS: [&str; 7] = ["attribute", "type", "role", "namespace", "time_format", "zone", "ignore"];
+const TOP_KEYS: [&str; 10] = [
+    "columns",
+    "customers",
+    "constants",
+    "links",
+    "links_source",
+    "guards",
+    "zone",
+    "time_format",
+    "delimiter",
+    "exact",
+];
+const ENTRY_KEYS: [&str; 8] =
+    ["attribute", "type", "role", "namespace", "identity", "time_format", "zone", "ignore"];
 
 impl Mapping {
     /// Reads the text of a map file.
@@ -145,6 +184,8 @@ impl Mapping {
         mapping.exact = truth(&table, "exact", "the map")?;
         mapping.columns = mapping.entries(&table, "columns")?;
         mapping.customers = mapping.entries(&table, "customers")?;
+        mapping.links = LinksMap::parse(&table, mapping.exact)?;
+        mapping.guards = guards::parse(&table)?;
         if let Some(constants) = section(&table, "constants")? {
             for (name, value) in constants {
                 mapping.constants.push(constant(name, value)?);
@@ -211,8 +252,14 @@ impl Mapping {
             if let Some(entry) = entries.get(&header.to_lowercase()) {
                 if !entry.ignore {
                     let own = [default_target(header, section)];
-                    let targets = if entry.targets.is_empty() { &own[..] } else { &entry.targets };
+                    let said = entry.identity.is_some() || !entry.targets.is_empty();
+                    let targets = if said { &entry.targets } else { &own[..] };
                     rules.extend(targets.iter().map(|target| rule(target.clone(), entry)));
+                    if entry.identity.is_some() {
+                        let namespace = entry.identity.clone();
+                        let target = Target::Also(header.to_lowercase());
+                        rules.push(ColumnRule { namespace, ..rule(target, entry) });
+                    }
                 }
                 continue;
             }
@@ -221,6 +268,14 @@ impl Mapping {
                 continue;
             }
             let mut target = default_target(header, section);
+            let lower = header.to_lowercase().replace([' ', '-'], "_");
+            if LIKE_IDENTITIES.contains(&lower.as_str()) {
+                notes.push(format!(
+                    "column `{header}` is kept as an attribute; where it says who it was, make it an identity in a map: {} = {{ identity = \"{}\" }}",
+                    toml::Value::String(header.to_owned()),
+                    lower.split('_').next().unwrap_or_default(),
+                ));
+            }
             if let Target::Attribute(name) = &target
                 && TAKEN.contains(&name.to_lowercase().as_str())
             {
@@ -275,7 +330,8 @@ pub(crate) fn check_complete(
     section: Section,
 ) -> Outcome<()> {
     let has = |target: &Target| rules.iter().any(|rule| rule.target == *target);
-    let (missing, target) = if !has(&Target::Customer) {
+    let also = rules.iter().any(|rule| matches!(rule.target, Target::Also(_)));
+    let (missing, target) = if !has(&Target::Customer) && !also {
         ("customer", Target::Customer)
     } else if section == Section::Interactions && !has(&Target::Time) {
         ("time", Target::Time)
@@ -356,6 +412,7 @@ fn described(target: &Target) -> String {
         Target::Time => "time".into(),
         Target::Sequence => "sequence".into(),
         Target::Recorded => "recording time".into(),
+        Target::Also(column) => format!("identity of `{column}`"),
         Target::Attribute(name) => format!("attribute `{name}`"),
     }
 }
@@ -442,7 +499,15 @@ fn entry(column: &str, value: &toml::Value, otherwise: &TimeRule, exact: bool) -
                 Some(toml::Value::String(name)) if exact => vec![Target::Attribute(name.clone())],
                 named => targets(named, &place)?,
             };
+            let identity = string(table, "identity", &place)?.map(str::to_owned);
+            check_namespace(identity.as_deref(), &place)?;
+            if identity.is_some() && targets.contains(&Target::Customer) {
+                return Err(Failure::said(format!(
+                    "{place}: the customer is an identity already; its namespace is `namespace`"
+                )));
+            }
             Ok(Entry {
+                identity,
                 targets,
                 ignore: truth(table, "ignore", &place)?,
                 ty,

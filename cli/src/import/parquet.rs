@@ -15,10 +15,10 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 
-use super::intake::{Intake, SAMPLE_ROWS, Table};
-use super::mapping::Section;
+use super::intake::{Intake, SAMPLE_ROWS};
 use super::record::Record;
 use super::source::shown;
+use super::taking::Taking;
 use super::values::Field;
 use crate::failure::{Failure, Outcome};
 use crate::files::File;
@@ -158,7 +158,7 @@ impl Record for Row<'_> {
 pub(crate) fn read(
     intake: &mut Intake<'_>,
     path: &Path,
-    section: Section,
+    mut table: impl Taking,
     file: File,
     progress: &Arc<AtomicU64>,
 ) -> Outcome<()> {
@@ -175,7 +175,6 @@ pub(crate) fn read(
     let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), viewed).unwrap_or(metadata);
     let total_rows = metadata.metadata().file_metadata().num_rows().max(1);
 
-    let mut table = Table::new(intake, &name, section, true);
     let headers: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
     for field in metadata.schema().fields() {
         if field.data_type().is_nested() {

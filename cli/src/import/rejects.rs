@@ -26,6 +26,11 @@ pub(crate) enum Reason {
     OpenQuote,
     NotUtf8,
     NotJson,
+    NoIdentity,
+    BadIdentity,
+    SameIdentity,
+    BadConfidence,
+    BadSaying,
 }
 
 impl Reason {
@@ -48,6 +53,11 @@ impl Reason {
             Self::OpenQuote => "a quote that nothing closes before the end of the file",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::NotJson => "a line that is not a JSON object",
+            Self::NoIdentity => "a link without an identity",
+            Self::BadIdentity => "a link of what is not an identity",
+            Self::SameIdentity => "a link of the same identity twice",
+            Self::BadConfidence => "a confidence that is not more than 0 and at most 1",
+            Self::BadSaying => "neither row, link nor cut",
         }
     }
 }

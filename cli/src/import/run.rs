@@ -8,12 +8,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use throughline::engine::{Db, Import, ImportReport};
+use throughline::engine::{Db, Import, ImportReport, Link};
 
-use super::intake::{Intake, Message, Tally};
+use super::intake::{Intake, Message, Table, Tally};
+use super::links::LinkTable;
 use super::mapping::{Mapping, Section, check_all_met};
 use super::rejects::{Reason, Rejects};
 use super::source::{self, Format, Source, shown};
+use super::taking::Taking;
 use super::{delimited, jsonl, parquet};
 use crate::civil;
 use crate::failure::{Failure, Outcome};
@@ -27,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) files: Vec<PathBuf>,
     /// A file of customer attributes.
     pub(crate) customers: Option<PathBuf>,
+    /// Files of links between identities.
+    pub(crate) links: Vec<PathBuf>,
     /// The map file, read.
     pub(crate) mapping: Mapping,
     /// Whether the first bad row is a failure.
@@ -35,6 +39,13 @@ pub(crate) struct Plan {
     pub(crate) bring_back: bool,
     /// Where refused rows go.
     pub(crate) rejects: PathBuf,
+}
+
+impl Plan {
+    /// All files, in the order they are read. Links come last: whoever was met first keeps its place.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().chain(&self.customers).chain(&self.links)
+    }
 }
 
 /// What an import came to.
@@ -46,6 +57,8 @@ pub(crate) struct Summary {
     pub(crate) tally: Tally,
     /// Refused rows by reason, most first.
     pub(crate) refused: Vec<(&'static str, u64)>,
+    /// Whether the rules for joining identities changed.
+    pub(crate) guards: bool,
     /// Where they were written.
     pub(crate) rejects: Option<PathBuf>,
     /// Seconds from start to end.
@@ -56,14 +69,18 @@ pub(crate) struct Summary {
 pub(crate) fn import(db: &Db, plan: &Plan) -> Outcome<Summary> {
     let started = Instant::now();
     let bounds = db.time_bounds();
-    let names: Vec<String> = plan.files.iter().chain(&plan.customers).map(|path| shown(path)).collect();
+    let names: Vec<String> = plan.sources().map(|path| shown(path)).collect();
     let mut import = db.import(&names.join(", "))?;
     if plan.bring_back {
         import.bring_back();
     }
+    let guards = plan.mapping.guards.as_ref().filter(|guards| **guards != *db.snapshot().guards());
+    if let Some(guards) = guards {
+        import.set_guards(guards)?;
+    }
 
     let progress = Arc::new(AtomicU64::new(0));
-    let total = plan.files.iter().chain(&plan.customers).map(|path| files::length(path)).sum::<Option<u64>>();
+    let total = plan.sources().map(|path| files::length(path)).sum::<Option<u64>>();
     let bar = ByteProgress::follow(&progress, total);
 
     // Two batches wait, one is read and one is taken in: four in memory.
@@ -94,6 +111,7 @@ pub(crate) fn import(db: &Db, plan: &Plan) -> Outcome<Summary> {
         report,
         tally,
         refused,
+        guards: guards.is_some(),
         rejects: rejects.path().map(Path::to_owned),
         seconds: started.elapsed().as_secs_f64(),
     })
@@ -108,6 +126,13 @@ fn take_all(import: &mut Import<'_>, receiver: &Receiver<Message>) -> Outcome<()
             Message::Rows(Section::Customers, batch) => {
                 import.push_customers(batch)?;
             }
+            Message::Said { said, again: true } => {
+                import.say(&said)?;
+            }
+            Message::Said { said, again: false } => {
+                let links: Vec<Link> = said.into_iter().map(|(_, link)| link).collect();
+                import.link(&links)?;
+            }
             Message::Declare(wanted, reply) => {
                 let declared = import
                     .declare(wanted.subject, &wanted.name, wanted.ty, wanted.role)
@@ -121,19 +146,27 @@ fn take_all(import: &mut Import<'_>, receiver: &Receiver<Message>) -> Outcome<()
 }
 
 fn read_all(intake: &mut Intake<'_>, plan: &Plan, progress: &Arc<AtomicU64>) -> Outcome<()> {
-    let mut unmet = false;
     for path in &plan.files {
-        read_one(intake, path, Section::Interactions, progress)?;
-        unmet = true;
+        read_one(intake, path, progress, rows_of(Section::Interactions))?;
     }
-    if unmet {
+    if !plan.files.is_empty() {
         check_met(intake, Section::Interactions)?;
     }
     if let Some(path) = &plan.customers {
-        read_one(intake, path, Section::Customers, progress)?;
+        read_one(intake, path, progress, rows_of(Section::Customers))?;
         check_met(intake, Section::Customers)?;
     }
+    for path in &plan.links {
+        read_one(intake, path, progress, |intake, file, _| LinkTable::new(intake, file))?;
+    }
+    if !plan.links.is_empty() {
+        check_all_met(&intake.mapping.links.named(), &intake.tally.links.met)?;
+    }
     intake.mapping.check_recorded_met(&intake.tally.met)
+}
+
+fn rows_of(section: Section) -> impl Fn(&Intake<'_>, &str, bool) -> Table {
+    move |intake, file, typed| Table::new(intake, file, section, typed)
 }
 
 fn check_met(intake: &Intake<'_>, section: Section) -> Outcome<()> {
@@ -142,17 +175,20 @@ fn check_met(intake: &Intake<'_>, section: Section) -> Outcome<()> {
     check_all_met(&intake.mapping.named(section), met)
 }
 
-fn read_one(
+/// Reads a source into what `table` makes, given its name and whether it knows types.
+fn read_one<T: Taking>(
     intake: &mut Intake<'_>,
     path: &Path,
-    section: Section,
     progress: &Arc<AtomicU64>,
+    table: impl Fn(&Intake<'_>, &str, bool) -> T,
 ) -> Outcome<()> {
-    match source::open(path, progress)? {
-        Source::Parquet(file) => parquet::read(intake, path, section, file, progress),
-        Source::Text(Format::JsonLines, text) => jsonl::read(intake, path, section, text),
+    let source = source::open(path, progress)?;
+    let table = table(intake, &shown(path), matches!(source, Source::Parquet(_)));
+    match source {
+        Source::Parquet(file) => parquet::read(intake, path, table, file, progress),
+        Source::Text(Format::JsonLines, text) => jsonl::read(intake, path, table, text),
         Source::Text(Format::Delimited(delimiter), text) => {
-            delimited::read(intake, path, section, delimiter, text)
+            delimited::read(intake, path, table, delimiter, text)
         }
         Source::Text(Format::Parquet, _) => Err(Failure::said(format!("{} is not Parquet", shown(path)))),
     }
@@ -181,13 +217,26 @@ impl Summary {
             0 => String::new(),
             rows => format!(" ({} of customers)", count(rows)),
         };
-        line(format!(
-            "read {}{customers}: {} added, {} there already, {} refused",
-            many(rows, "row"),
-            count(report.added),
-            count(report.duplicates),
-            count(total_refused)
-        ));
+        let links = tally.links.rows;
+        let refused_links = links.saturating_sub(report.links + report.links_left_out);
+        if rows > 0 || links == 0 {
+            line(format!(
+                "read {}{customers}: {} added, {} there already, {} refused",
+                many(rows, "row"),
+                count(report.added),
+                count(report.duplicates),
+                count(total_refused.saturating_sub(refused_links))
+            ));
+        }
+        if links > 0 {
+            line(format!(
+                "read {}: {} added, {} left out because they were recorded before, {} refused",
+                many(links, "link"),
+                count(report.links),
+                count(report.links_left_out),
+                count(refused_links)
+            ));
+        }
         if report.erased > 0 {
             line(format!(
                 "  left out {} of customers who were erased; --bring-back takes them",
@@ -197,6 +246,12 @@ impl Summary {
         if report.brought_back > 0 {
             let known = if report.brought_back == 1 { "is known again" } else { "are known again" };
             line(format!("  {} that had been erased {known}", people(report.brought_back)));
+        }
+        if report.pairs > 0 {
+            line(format!("  rows carried {} of identities that none did before", many(report.pairs, "pair")));
+        }
+        if self.guards {
+            line("  the rules for joining identities are those of the map from now on".to_owned());
         }
         for (reason, refused) in refused {
             line(format!("  refused {}: {reason}", count(*refused)));
@@ -217,6 +272,7 @@ impl Summary {
             many(report.interactions, "interaction"),
             many(report.customers, "customer")
         ));
+        let rows = rows + links;
         let per_second = rows as f64 / self.seconds.max(1e-9);
         line(format!("{:.2} s, {} rows/s", self.seconds, count(per_second as u64)));
         text

@@ -1,5 +1,7 @@
 //! Whole imports into a store, and what comes of them.
 
+mod links;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +37,7 @@ impl Bench {
         Plan {
             files,
             customers: None,
+            links: Vec::new(),
             mapping: Mapping::parse(map).expect(map),
             strict: false,
             bring_back: false,
@@ -235,8 +238,8 @@ fn parquet_types_count() {
     assert_eq!(counts(&bench.import("", "a.parquet.zst", &packed).expect("imports")), (0, 2, 1));
 }
 
-/// A source of 70,000 rows, some of which cannot be taken, as Parquet.
-fn odd_rows() -> Vec<u8> {
+/// A source of 70,000 rows, some of which cannot be taken, as Parquet; with these columns beside.
+fn odd_rows(more: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let rows = 0..70_000_i64;
     let long = "x".repeat(2_000);
     let customers: StringArray = rows
@@ -301,7 +304,7 @@ fn odd_rows() -> Vec<u8> {
         ),
     ];
     let batch = RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().map(|(name, array)| (name, array, true)),
+        columns.into_iter().chain(more).map(|(name, array)| (name, array, true)),
     )
     .expect("columns are alike");
     let mut bytes = Vec::new();
@@ -313,7 +316,7 @@ fn odd_rows() -> Vec<u8> {
 
 #[test]
 fn rows_taken_by_columns_are_as_rows_taken_one_by_one() {
-    let bytes = odd_rows();
+    let bytes = odd_rows(Vec::new());
     // A constant has rows looked at one by one.
     let told = ["", "[constants]\nbrand = \"b\"\n"].map(|map| {
         let bench = Bench::new();
@@ -348,7 +351,7 @@ fn generated_formats_hold_the_same_history() {
     let bench = Bench::new();
     for (place, name) in ["h.csv.gz", "h.jsonl.zst", "h.parquet"].into_iter().enumerate() {
         let path = bench.folder.path().join(name);
-        let rows = crate::generate::generate(&path, 60, 7).expect("writes").interactions;
+        let rows = crate::generate::generate(&path, 60, 7, 0.0).expect("writes").interactions;
         let summary = import(&bench.db, &bench.plan("", vec![path])).expect("imports");
         let expected = if place == 0 { (rows, 0, 0) } else { (0, rows, 0) };
         assert_eq!(counts(&summary), expected, "{name}");

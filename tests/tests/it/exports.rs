@@ -43,6 +43,9 @@ fn import(folder: &Path, store: &str) -> String {
     if folder.join("out/customers.parquet").exists() {
         arguments.extend(["--customers", "out/customers.parquet"]);
     }
+    if folder.join("out/links.parquet").exists() {
+        arguments.extend(["--links", "out/links.parquet"]);
+    }
     let ran = run(folder, &arguments);
     assert_eq!(ran.status, 0, "{}", ran.said());
     ran.said()
@@ -117,7 +120,9 @@ fn random_histories_answer_alike() {
     let inputs = history(Size { events: 40, hours: 12 });
     run_share("exports", 16 * 2 * QUERIES.len(), &inputs, |history| {
         let recorded = |part: usize| START + (13 + part as i64) * HOUR;
-        let own = |event: &Event| (event.sequence % 3 > 0).then(|| START + event.sequence as i64 * HOUR / 3);
+        let own = |event: &Event| {
+            (!event.sequence.is_multiple_of(3)).then(|| START + event.sequence as i64 * HOUR / 3)
+        };
         let store = history.deliver_by(&recorded, &own, i64::MAX);
         let copies = Copies::of(&store);
         let as_of = |(number, query): (usize, &&str)| {
@@ -144,6 +149,84 @@ fn random_histories_answer_alike() {
         let said = import(folder.path(), "imported.db");
         assert!(said.contains(": 0 added"), "{said}");
     });
+}
+
+/// What happens to a store whose customers go by several names.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A contact that carries these.
+    Contact(Vec<usize>),
+    /// One, other, quarters of confidence.
+    Link(usize, usize, u32),
+    Cut(usize, usize),
+    /// Identities of a namespace that a customer may have.
+    Limit(u32),
+    Seal,
+}
+
+const NAMES: [&str; 9] =
+    ["phone:1", "crm:1", "email:a@b", "crm:2", "phone:2", "device:7", "crm:unknown", "email:c@d", "device:8"];
+
+fn act() -> impl Strategy<Value = Act> {
+    let name = || 0..NAMES.len();
+    let two = || (name(), name()).prop_filter("are two", |(one, other)| one != other);
+    prop_oneof![
+        6 => prop::collection::vec(name(), 1..4).prop_map(Act::Contact),
+        3 => (two(), 1..5_u32).prop_map(|((one, other), sure)| Act::Link(one, other, sure)),
+        2 => two().prop_map(|(one, other)| Act::Cut(one, other)),
+        1 => (1..4_u32).prop_map(Act::Limit),
+        1 => Just(Act::Seal),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    /// Customers of several names, linked, cut, and linked again, under other rules now and then.
+    #[test]
+    fn linked_histories_answer_alike(acts in prop::collection::vec(act(), 1..30)) {
+        use throughline::engine::{Guards, Identity, Interaction, Link};
+        let identity = |place: usize| Identity::parse(NAMES[place]).expect("is one");
+        let store = Store::new();
+        let db = store.db();
+        let mut told = false;
+        for (hour, act) in acts.iter().enumerate() {
+            match act {
+                Act::Contact(names) => {
+                    let kind = ["a", "b", "c"][hour % 3];
+                    let first = Interaction::new(NAMES[names[0]], hour as i64 * 3_600_000).kind(kind).topic("t");
+                    let contact = names[1..].iter().fold(first, |contact, &name| contact.also(NAMES[name]));
+                    told |= db.append([contact]).expect("appends").links > 0;
+                }
+                &Act::Link(one, other, sure) => {
+                    let link = Link::new(identity(one), identity(other)).expect("are two");
+                    let link = link.with_confidence(f64::from(sure) / 4.0).expect("is one");
+                    db.link([link.with_source(["", "ann"][sure as usize % 2])]).expect("links");
+                    told = true;
+                }
+                &Act::Cut(one, other) => {
+                    db.unlink(&identity(one), &identity(other), "bob").expect("cuts");
+                    told = true;
+                }
+                &Act::Limit(limit) => {
+                    db.set_guards(&Guards::default().with_other_limit(limit).expect("is one")).expect("sets");
+                }
+                Act::Seal => db.seal().expect("seals"),
+            }
+        }
+        let copies = Copies::of(&store);
+        prop_assert_eq!(copies.folder.path().join("out/links.parquet").exists(), told);
+        for query in QUERIES.iter().filter(|query| !query.contains("agent")) {
+            let expected = ask(db, query, None);
+            for db in [&copies.backup, &copies.imported] {
+                prop_assert_eq!(ask(db, query, None), expected.clone(), "{}", query);
+            }
+        }
+        prop_assert_eq!(copies.imported.snapshot().guards(), db.snapshot().guards());
+        let Copies { folder, backup, imported } = copies;
+        drop((backup, imported));
+        let said = import(folder.path(), "imported.db");
+        prop_assert!(!said.contains(": 1 added") && said.contains("0 added"), "{}", said);
+    }
 }
 
 proptest! {

@@ -28,7 +28,8 @@ enum Way<'a> {
 
 /// How a whole batch is taken.
 struct Ways<'a> {
-    customer: &'a Values,
+    customer: Option<&'a Values>,
+    also: Vec<Option<&'a Values>>,
     time: Option<&'a Values>,
     sequence: Option<&'a Values>,
     recorded: Option<&'a Values>,
@@ -143,10 +144,14 @@ impl Table {
                 _ => return None,
             });
         }
-        let (place, ..) = self.customer.as_ref()?;
+        let customer = self.customer.as_ref().map(|(place, ..)| column(*place));
+        if self.also.is_empty() && customer.flatten().is_none() {
+            return None;
+        }
         let event_id = self.event_id.and_then(|place| self.attributes.get(place));
         Some(Ways {
-            customer: column(*place)?,
+            customer: customer.flatten(),
+            also: self.also.iter().map(|also| column(also.column)).collect(),
             time,
             sequence,
             recorded,
@@ -161,7 +166,7 @@ impl Table {
         let begun = self.batch.len();
         let room = BATCH_ROWS.saturating_sub(begun).clamp(1, RUN_ROWS);
         let rows = ways.odd.iter().skip(first).take(room).take_while(|odd| !**odd).count();
-        let rows = self.begin_run(intake, ways, first..first + rows);
+        let rows = self.begin_run(intake, ways, first..first + rows)?;
         if rows == 0 {
             return Ok(0);
         }
@@ -197,24 +202,33 @@ impl Table {
 
     /// Begins the interactions of a run, with their customers, times and sequences. Answers how
     /// many: the run ends before a customer that is not an identity.
-    fn begin_run(&mut self, intake: &mut Intake<'_>, ways: &Ways<'_>, run: Range<usize>) -> usize {
+    fn begin_run(&mut self, intake: &mut Intake<'_>, ways: &Ways<'_>, run: Range<usize>) -> Outcome<usize> {
         let position = match self.section {
             Section::Interactions => &mut intake.tally.rows,
             Section::Customers => &mut intake.tally.customer_rows,
         };
-        let namespace = self.customer.as_ref().and_then(|(_, namespace, _)| namespace.as_deref());
         let times = ways.time.and_then(|values| values.millis(true));
         let recorded = ways.recorded.and_then(|values| values.millis(true));
-        let mut buffer = String::new();
+        let (mut buffer, mut texts) = (String::new(), Vec::new());
         let (mut span, mut taken) = (intake.tally.span, 0);
         for row in run {
-            let text = identity_text(ways.customer.at(row));
-            if says_nothing(&text) {
-                break;
-            }
-            let Ok(customer) = IdentityRef::read(&text, namespace, &mut buffer) else { break };
             let time = times.map_or(intake.now, |times| times.value(row));
-            self.batch.begin_by_ref(customer, time);
+            match ways.customer.filter(|_| ways.also.is_empty()) {
+                Some(customer) => {
+                    let text = identity_text(customer.at(row));
+                    if says_nothing(&text) {
+                        break;
+                    }
+                    let namespace = self.customer.as_ref().and_then(|(_, namespace, _)| namespace.as_deref());
+                    let Ok(customer) = IdentityRef::read(&text, namespace, &mut buffer) else { break };
+                    self.batch.begin_by_ref(customer, time);
+                }
+                None => {
+                    if !self.begin_carrying(ways.customer, &ways.also, row, time, &mut texts)? {
+                        break;
+                    }
+                }
+            }
             if let Some(recorded) = recorded.filter(|recorded| !recorded.is_null(row)) {
                 self.batch.recorded(recorded.value(row));
             }
@@ -231,7 +245,7 @@ impl Table {
         if self.section == Section::Interactions {
             intake.tally.span = span;
         }
-        taken
+        Ok(taken)
     }
 }
 
