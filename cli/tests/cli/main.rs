@@ -12,6 +12,7 @@ mod copies;
 mod formats;
 mod imports;
 mod language;
+mod links;
 mod maps;
 #[cfg(unix)]
 mod readme;
