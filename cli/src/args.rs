@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Ask one query after another
     #[command(long_about = SHELL)]
     Shell(ShellArgs),
-    /// Say what a store holds: customers, times, attributes and their values, sizes
+    /// Say what a store holds: customers, identities, times, attributes and their values, sizes
     Info(InfoArgs),
     /// Verify every stored byte that has a checksum, and the invariants
     #[command(
@@ -54,6 +54,9 @@ answers are the same before and after."
     /// Write everything in a store as Parquet, with the map by which `import` reads it back
     #[command(long_about = EXPORT)]
     Export(ExportArgs),
+    /// Show the rules by which identities become one customer, or set them
+    #[command(long_about = GUARDS)]
+    Guards(GuardsArgs),
     /// Write a synthetic history to try things on
     #[command(long_about = GENERATE)]
     Generate(GenerateArgs),
@@ -247,7 +250,7 @@ pub(crate) struct QueryArgs {
     /// The value of `$name`; a number, true or false where it looks like one (quote it, 'name="42"', to make it text)
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
-    /// Refuse statements that write, such as SAVE COHORT
+    /// Refuse statements that write: SAVE COHORT, LINK, UNLINK
     #[arg(long)]
     pub(crate) read_only: bool,
 }
@@ -265,9 +268,9 @@ pub(crate) enum Format {
     Jsonl,
     /// A table for documents
     Markdown,
-    /// The rows of GRAPH, to be drawn by Graphviz
+    /// The rows of GRAPH or LINKS OF, to be drawn by Graphviz
     Dot,
-    /// The rows of GRAPH, for other tools for graphs
+    /// The rows of GRAPH or LINKS OF, for other tools for graphs
     Graphml,
 }
 
@@ -279,7 +282,7 @@ Example:\n  printf '.mode json\\nCHAINS SAME topic GAP 7d MIN 3 |> LIMIT 1;\\n' 
 pub(crate) struct ShellArgs {
     /// The store: a folder; without it, `.open` one
     pub(crate) db: Option<PathBuf>,
-    /// Refuse statements that write, such as SAVE COHORT
+    /// Refuse statements that write: SAVE COHORT, LINK, UNLINK
     #[arg(long)]
     pub(crate) read_only: bool,
 }
@@ -314,6 +317,48 @@ pub(crate) struct RebuildArgs {
     pub(crate) db: PathBuf,
     #[command(flatten)]
     pub(crate) memory: Memory,
+}
+
+const GUARDS: &str = "Show the rules by which identities become one customer, or set them from a file. They hold for \
+all that was ever said, before and after; only the identity that an interaction came under stays what it was.";
+
+const GUARDS_MORE: &str = r#"A file says what is to be different from the usual rules. What it leaves out is as usual; a list or
+table that is there holds alone. `--format toml` writes the rules of a store in full, as a file to begin with:
+  priority = ["crm", "id", "account", "email", "phone"]   # namespaces, the most trusted first
+  other_limit = 5                # identities of one namespace that one customer may have
+  hub_links = 100                # an identity that is paired with more others joins nobody
+  [limits]                       # for single namespaces
+  crm = 1
+  [blocked]                      # keys that join nobody, whatever their case; "*" is every namespace
+  phone = ["anonymous", "withheld"]
+  [patterns]                     # the same as regular expressions for the whole key
+  email = ["(no-?reply|test)@.*"]
+
+Examples:
+  throughline guards contacts.db
+  throughline guards contacts.db --format toml > guards.toml
+  throughline guards contacts.db --set guards.toml"#;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = GUARDS_MORE)]
+pub(crate) struct GuardsArgs {
+    /// The store: a folder
+    pub(crate) db: PathBuf,
+    /// Set the rules that stand in a file
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "format")]
+    pub(crate) set: Option<PathBuf>,
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = GuardsFormat::Table)]
+    pub(crate) format: GuardsFormat,
+}
+
+/// How rules are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GuardsFormat {
+    /// For people
+    Table,
+    /// A file for --set
+    Toml,
 }
 
 const GENERATE: &str = "Write a synthetic history to try things on: about 20 interactions a customer over two years that end \

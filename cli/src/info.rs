@@ -12,7 +12,7 @@ use throughline::{Db, Params, Value};
 use crate::args::InfoFormat;
 use crate::civil;
 use crate::failure::{Failure, Outcome};
-use crate::people::{bytes, count};
+use crate::people::{bytes, count, many};
 use crate::render::{table, value};
 use crate::store::{quoted_name, terminal_width};
 
@@ -185,6 +185,25 @@ fn for_people(db: &Db, path: &Path, attributes: &[Described], out: &mut dyn Writ
     let (snapshot, sizes) = (db.snapshot(), db.info()?);
     writeln!(out, "store         {}", path.display())?;
     writeln!(out, "customers     {}", count(snapshot.customers()))?;
+    let said = snapshot.link_counts()?;
+    match said.joined {
+        0 => writeln!(out, "identities    {}", count(said.identities))?,
+        joined => writeln!(
+            out,
+            "identities    {}, several of {}",
+            count(said.identities),
+            many(joined, "customer")
+        )?,
+    }
+    if said.links + said.cuts > 0 {
+        writeln!(
+            out,
+            "links         {}, of which {} refused; {}",
+            count(said.links),
+            count(said.refused),
+            many(said.cuts, "cut")
+        )?;
+    }
     writeln!(out, "interactions  {}", count(snapshot.interactions()))?;
     match snapshot.time_span()? {
         Some((first, last)) => {
@@ -249,6 +268,7 @@ fn values_for_people(described: &Described) -> String {
 fn as_json(db: &Db, attributes: &[Described]) -> Outcome<Json> {
     let (snapshot, sizes) = (db.snapshot(), db.info()?);
     let span = snapshot.time_span()?;
+    let said = snapshot.link_counts()?;
     let attributes: Vec<Json> = attributes
         .iter()
         .map(|described| {
@@ -270,6 +290,11 @@ fn as_json(db: &Db, attributes: &[Described]) -> Outcome<Json> {
         .collect();
     Ok(json!({
         "customers": snapshot.customers(),
+        "identities": said.identities,
+        "customers_of_several": said.joined,
+        "links": said.links,
+        "links_refused": said.refused,
+        "cuts": said.cuts,
         "interactions": snapshot.interactions(),
         "first": span.map(|(first, _)| value(&Value::Time(first))),
         "last": span.map(|(_, last)| value(&Value::Time(last))),

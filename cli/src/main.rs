@@ -17,6 +17,7 @@ mod check;
 mod demo;
 mod export;
 mod generate;
+mod guards;
 mod info;
 mod shell;
 
@@ -61,6 +62,7 @@ fn run(command: Command) -> Outcome<()> {
         }
         Command::Backup(args) => backup::backup(&args.db, &args.to),
         Command::Export(args) => export::export(&store::open(&args.db, true)?, &args.to),
+        Command::Guards(args) => guards::guards(&args),
         Command::Generate(args) => generate(&args),
         Command::Demo(args) => demo::demo(args.keep.as_deref()),
     }

@@ -9,6 +9,7 @@ mod directly_follows;
 mod drawing;
 mod identities;
 mod journey;
+mod links;
 mod wording;
 
 pub use directly_follows::{
@@ -17,3 +18,4 @@ pub use directly_follows::{
 };
 pub use identities::identity_components;
 pub use journey::{JourneyEdge, JourneyGraph, JourneyNode, journey, journey_of};
+pub use links::{PairRow, pairs_to_dot, pairs_to_graphml};

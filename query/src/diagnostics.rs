@@ -53,10 +53,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("E418", "options that do not go together"),
     ("E419", "a predicate that names a later or a repeated step"),
     ("E420", "a pattern that can be empty"),
+    ("E421", "an identity that is linked to itself"),
     ("E499", "a query that cannot be planned"),
     ("W501", "a value that never occurs"),
     ("W502", "an identity that nobody goes by"),
     ("W503", "AS OF a time by which nothing had been recorded"),
+    ("W504", "a blocked identity, which joins nobody"),
 ];
 
 /// How bad it is.

@@ -2,6 +2,7 @@
 //! in the order of units, whatever the threads did.
 
 mod erase;
+mod links;
 mod why_not;
 
 use std::any::Any;
@@ -24,10 +25,10 @@ use crate::plan::index::{Choice, choose, reads_some, takes_out};
 use crate::plan::operator::{Passed, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
-use crate::plan::unsupported::not_yet;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Part, Span, Statement};
 use crate::value::{Params, Value};
+use links::is_told;
 
 /// How many threads the machine runs at once. Asking it reads files and takes as long as a small query.
 static AT_ONCE: LazyLock<usize> =
@@ -70,7 +71,9 @@ pub fn execute_with(
     let run = Run { params, text, options, began: Instant::now() };
     match run.statement(db, statement) {
         // A damaged chunk of the graph is made anew from the history, once.
-        Err(QueryError::Engine(error)) if db.repair(&error).unwrap_or(false) => run.statement(db, statement),
+        Err(QueryError::Engine(error)) if !is_told(statement) && db.repair(&error).unwrap_or(false) => {
+            run.statement(db, statement)
+        }
         other => other,
     }
 }
@@ -124,10 +127,7 @@ impl Run<'_> {
         let query = match statement {
             Statement::Query(query) | Statement::Explain(query) | Statement::Profile(query) => query,
             Statement::WhyNot { query, .. } => query,
-            Statement::Links(links) => {
-                let diagnostics = vec![not_yet("links between identities", links.keyword)];
-                return Err(QueryError::Query { text: self.text.to_owned(), diagnostics });
-            }
+            Statement::Links(links) => return self.links(db, statement, links),
             Statement::Erase { customer } => {
                 return self.erase(db, &snapshot, customer, superfluous(statement, self.params));
             }
@@ -152,7 +152,7 @@ impl Run<'_> {
     }
 
     /// A plan, and warnings about the query; or what is wrong with it.
-    fn sound(&self, plan: Option<Plan>, planner: Planner<'_>) -> Result<(Plan, Vec<Diagnostic>), QueryError> {
+    fn sound<T>(&self, plan: Option<T>, planner: Planner<'_>) -> Result<(T, Vec<Diagnostic>), QueryError> {
         let Planner { mut sink, failure, .. } = planner;
         if let Some(error) = failure {
             return Err(error.into());
@@ -590,5 +590,7 @@ fn saved_schema() -> RowSchema {
 mod code_tests;
 #[cfg(test)]
 mod erase_tests;
+#[cfg(test)]
+mod links_tests;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 //! | `why` | how the answer was worked out, without running anything |
 //! | `data` | interactions as CSV, or the name of a CSV file beside the case |
 //! | `customers` | customer attributes as CSV (optional) |
+//! | `links` | what is said of identities and when, a line each: `2026-02-01 link phone:1 crm:42 0.9 chat`, where confidence and source may be left out, or `2026-02-01 unlink phone:1 crm:42 chat` (optional) |
 //! | `params` | `name type value`, a line each (optional) |
 //! | `before` | queries that are run before it, a line each, such as those that save cohorts (optional) |
 //! | `query` | the query |
@@ -18,14 +19,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use throughline::engine::{AttrType, Batch, Db, Identity, Subject, ValueRef};
+use throughline::engine::{AttrType, Batch, Db, Identity, Link, Subject, ValueRef};
 use throughline::{Params, Value};
 
 use crate::store::Store;
 use crate::table::Table;
 
-const SECTIONS: [&str; 10] =
-    ["why", "data", "customers", "params", "before", "query", "answer", "error", "warning", "notes"];
+const SECTIONS: [&str; 11] =
+    ["why", "data", "customers", "links", "params", "before", "query", "answer", "error", "warning", "notes"];
 
 /// A golden case.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +99,7 @@ impl Case {
 
     /// Imports the customers and the data into a store. Rows with a column
     /// `recorded` are recorded then: one import for each of its times, the
-    /// earliest first.
+    /// earliest first; what is said of identities at a time follows it.
     ///
     /// # Panics
     /// Where the data is not as described in [`load`].
@@ -111,9 +112,16 @@ impl Case {
                 imports.entry(recorded).or_default().push((table, subject));
             }
         }
+        let mut said: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+        for line in self.get("links").unwrap_or_default().lines() {
+            let (recorded, rest) = line.split_once(' ').expect("a time, and what is said");
+            said.entry(instant(recorded)).or_default().push(rest);
+            imports.entry(instant(recorded)).or_default();
+        }
         for (recorded, tables) in imports {
             store.set_clock(recorded);
             tables.iter().for_each(|(table, subject)| load(store.db(), table, *subject));
+            said.get(&recorded).into_iter().flatten().for_each(|line| say(store.db(), line));
         }
         store.set_clock(0);
     }
@@ -138,6 +146,28 @@ impl Case {
         store.set_clock(0);
         true
     }
+}
+
+/// Says something of two identities: `link phone:1 crm:42 0.9 chat`.
+fn say(db: &Db, line: &str) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let identity = |text: &str| Identity::parse(text).expect("an identity");
+    let link = |one, other| Link::new(identity(one), identity(other)).expect("are two");
+    let sure = |text: &str| text.parse().expect("a confidence");
+    match words.as_slice() {
+        ["link", one, other] => db.link([link(one, other)]).map(drop),
+        ["link", one, other, confidence] => {
+            db.link([link(one, other).with_confidence(sure(confidence)).expect("is one")]).map(drop)
+        }
+        ["link", one, other, confidence, source] => {
+            let link = link(one, other).with_confidence(sure(confidence)).expect("is one");
+            db.link([link.with_source(*source)]).map(drop)
+        }
+        ["unlink", one, other] => db.unlink(&identity(one), &identity(other), "").map(drop),
+        ["unlink", one, other, source] => db.unlink(&identity(one), &identity(other), source).map(drop),
+        _ => panic!("`{line}` is neither `link one other` nor `unlink one other`"),
+    }
+    .expect("is said");
 }
 
 /// The rows of each `recorded` time; all of them under 0 where there is no such column.

@@ -19,7 +19,7 @@ const HELP: &str = "\
 .schema                       attributes, their types and roles
 .journey ID                   one customer's journey: .journey crm:42
 .import FILE                  import a file (throughline import --help tells of headers)
-.mode FORMAT                  table, csv, json, jsonl or markdown; dot or graphml for rows of GRAPH
+.mode FORMAT                  table, csv, json, jsonl or markdown; dot or graphml for GRAPH and LINKS OF
 .param set NAME VALUE         the value of $NAME in queries
 .param list, .param clear
 .timer on|off                 say how long each query took

@@ -13,6 +13,7 @@ mod erasure;
 mod formats;
 mod imports;
 mod language;
+mod linking;
 mod links;
 mod maps;
 #[cfg(unix)]

@@ -124,7 +124,7 @@ pub struct LinkCounts {
 }
 
 /// All that was said about some identities and about everybody who can be one customer with them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Around {
     /// Those of whom it is all.
     pub(super) identities: RoaringBitmap,
@@ -265,7 +265,10 @@ impl Snapshot {
         let entries = self.entries()?;
         let customer = self.names.customers.of(IdentityOrdinal(customer))?;
         let own = self.identities_of(&RoaringBitmap::from_iter([customer]))?;
-        let (around, resolved) = {
+        // Where nothing was ever said no identity needs to be read.
+        let (around, resolved) = if entries.is_empty() {
+            Default::default()
+        } else {
             let identities = self.names.identities.read()?;
             let (texts, guards) = (identities.strings(), self.guards());
             let around = Around::of(&entries, &own, texts, &guards);
@@ -309,6 +312,9 @@ impl Snapshot {
     }
 
     fn resolved(&self, entries: &[Entry]) -> Result<Resolved> {
+        if entries.is_empty() {
+            return Ok(Resolved::default());
+        }
         let identities = self.names.identities.read()?;
         let (texts, guards) = (identities.strings(), self.guards());
         let ties = Ties::of(entries, texts, &guards);

@@ -1,6 +1,8 @@
-//! Rows of GRAPH as a graph to be drawn, or taken to other tools.
+//! Rows of GRAPH and of LINKS OF as a graph to be drawn, or taken to other tools.
 
-use throughline_engine::graph::{EdgeRow, Place, edges_to_dot, edges_to_graphml};
+use throughline_engine::graph::{
+    EdgeRow, PairRow, Place, edges_to_dot, edges_to_graphml, pairs_to_dot, pairs_to_graphml,
+};
 
 use super::Answer;
 use crate::rows::RowType;
@@ -22,22 +24,57 @@ pub enum DrawingError {
 }
 
 impl Answer {
-    /// The edges of GRAPH in Graphviz' DOT language.
+    /// The edges of GRAPH, or the pairs of LINKS OF, in Graphviz' DOT language.
     ///
     /// # Errors
     /// [`DrawingError`] where the columns `from`, `to` and `count` are missing.
     pub fn to_dot(&self) -> Result<String, DrawingError> {
+        if let Some(pairs) = self.pairs() {
+            return Ok(pairs_to_dot("links", &pairs));
+        }
         Ok(edges_to_dot("directly follows", &self.edges()?))
     }
 
     /// The edges of GRAPH as GraphML: nodes carry `type` (`start`, `value` or
     /// `end`) and `name`; edges carry `count` and, where the answer has them,
-    /// `customers`, `gap_median_ms` and `gap_p95_ms`.
+    /// `customers`, `gap_median_ms` and `gap_p95_ms`. So with the pairs of LINKS OF: nodes carry
+    /// `name`; edges `said` and `standing`, and `confidence`, `reason` and `apart` where they have them.
     ///
     /// # Errors
     /// As [`Answer::to_dot`].
     pub fn to_graphml(&self) -> Result<String, DrawingError> {
+        if let Some(pairs) = self.pairs() {
+            return Ok(pairs_to_graphml(&pairs));
+        }
         Ok(edges_to_graphml(&self.edges()?))
+    }
+
+    /// The rows of LINKS OF, where they are that.
+    fn pairs(&self) -> Option<Vec<PairRow>> {
+        let column = |name: &str, ty: RowType| {
+            self.columns.iter().position(|column| column.name == name && column.ty == ty)
+        };
+        let (one, other) = (column("one", RowType::Identity)?, column("other", RowType::Identity)?);
+        let (said, standing) = (column("said", RowType::Text)?, column("standing", RowType::Text)?);
+        let (confidence, reason) = (column("confidence", RowType::Float)?, column("reason", RowType::Text)?);
+        let apart = column("apart", RowType::Int)?;
+        let pair = |values: &Vec<Value>| {
+            let text = |place: usize| values.get(place).and_then(Value::as_str).map(str::to_owned);
+            let number = |place: usize| values.get(place).and_then(Value::as_int);
+            Some(PairRow {
+                one: text(one)?,
+                other: text(other)?,
+                said: text(said)?,
+                confidence: match values.get(confidence) {
+                    Some(Value::Float(confidence)) => Some(*confidence),
+                    _ => None,
+                },
+                standing: text(standing)?,
+                reason: text(reason),
+                apart: number(apart).and_then(|number| u64::try_from(number).ok()),
+            })
+        };
+        self.rows.iter().map(pair).collect()
     }
 
     fn edges(&self) -> Result<Vec<EdgeRow>, DrawingError> {
@@ -103,6 +140,33 @@ mod tests {
         assert!(dot.contains("n2 -> n1 [label=\"2\\nmedian 1m\"]"), "{dot}");
         let graphml = answer(&EDGES, rows).to_graphml().expect("has edges");
         assert!(graphml.contains("&lt;b&gt;") && graphml.contains("gap_median_ms"), "{graphml}");
+    }
+
+    #[test]
+    fn pairs_of_identities_are_drawn() {
+        let columns = [
+            ("one", RowType::Identity),
+            ("other", RowType::Identity),
+            ("said", RowType::Text),
+            ("confidence", RowType::Float),
+            ("standing", RowType::Text),
+            ("reason", RowType::Text),
+            ("apart", RowType::Int),
+        ];
+        let row = vec![
+            "crm:1".into(),
+            "phone:9".into(),
+            "link".into(),
+            Value::Float(0.5),
+            "accepted".into(),
+            Value::Null,
+            7.into(),
+        ];
+        let links = answer(&columns, vec![row]);
+        let dot = links.to_dot().expect("has pairs");
+        assert!(dot.contains("n0 -> n1 [label=\"link 0.5\", dir=none]"), "{dot}");
+        assert!(links.to_graphml().expect("has pairs").contains(">7<"));
+        assert_eq!(answer(&columns[1..], Vec::new()).to_dot(), Err(DrawingError::NoEdges("from")));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! FOR: predicates over whole customers, judged on what flows.
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Identity, Role, Snapshot, Subject};
+use throughline_engine::{AttrId, Role, Snapshot, Subject};
 
 use super::compile::{Ends, Planner};
 use super::flow::Flow;
+use super::identity::{identity_of, unknown};
 use super::index::candidates_of;
 use super::interaction::{CUSTOMER, InteractionScope};
 use super::predicate::{attributes, holds};
@@ -14,7 +15,7 @@ use super::unsupported::not_yet;
 use crate::diagnostics::Diagnostic;
 use crate::rows::nearest::{did_you_mean, nearest};
 use crate::rows::{
-    Cell, Cells, Column as ScopeColumn, Env, RowType, Scope, Typed, compile_predicate, count_of, text_of,
+    Cell, Cells, Column as ScopeColumn, Env, RowType, Scope, Typed, compile_predicate, count_of,
     unknown_column,
 };
 use crate::syntax::ast::{Expr, ExprKind, ForExpr, HasWhat, Name, Span};
@@ -66,22 +67,10 @@ impl Customers {
                 Self::Has { filter, at_least, no: *no }
             }
             ForExpr::Customer(lit) => {
-                let text = text_of(lit, env, &mut planner.sink)?;
-                let identity = match Identity::parse(&text) {
-                    Ok(identity) => identity,
-                    Err(error) => {
-                        let wrong = Diagnostic::error("E412", lit.span, error.to_string());
-                        planner.sink.push(wrong.label("not an identity"));
-                        return None;
-                    }
-                };
+                let (text, identity) = identity_of(lit, env, &mut planner.sink)?;
                 let found = planner.engine(planner.snapshot.resolve(&identity))?;
                 if found.is_none() {
-                    planner.sink.push(
-                        Diagnostic::warning("W502", lit.span, format!("no customer goes by `{text}`"))
-                            .label("unknown identity")
-                            .help("an identity is written 'namespace:key', for example 'crm:42'"),
-                    );
+                    planner.sink.push(unknown(lit, &text));
                 }
                 let what = format!("customer {text}");
                 Self::These { customers: found.into_iter().collect(), what, behind: false }

@@ -2,6 +2,7 @@
 
 pub(crate) mod cells;
 pub(crate) mod flow;
+pub(crate) mod identity;
 pub(crate) mod inflow;
 pub(crate) mod interaction;
 pub(crate) mod nodes;
@@ -29,4 +30,5 @@ pub(crate) mod as_of;
 pub(crate) mod compile;
 pub(crate) mod customers;
 pub(crate) mod index;
+pub(crate) mod links;
 pub(crate) mod missing;

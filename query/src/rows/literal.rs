@@ -102,6 +102,18 @@ pub(crate) fn int_of(lit: &Lit, env: &Env, sink: &mut Vec<Diagnostic>) -> Option
     }
 }
 
+/// A number, whole or not.
+pub(crate) fn number_of(lit: &Lit, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<f64> {
+    match literal(lit, env, sink)? {
+        Cell::Int(number) => Some(number as f64),
+        Cell::Float(number) => Some(number),
+        cell => {
+            wanted(lit, &cell, "a number", "for example `0.9`", sink);
+            None
+        }
+    }
+}
+
 /// A whole number that counts something: 0 or more.
 pub(crate) fn count_of(lit: &Lit, env: &Env, sink: &mut Vec<Diagnostic>) -> Option<usize> {
     let number = int_of(lit, env, sink)?;

@@ -7,19 +7,19 @@
 
 use std::collections::BTreeMap;
 
-use throughline_engine::{AttrId, CustomerOrdinal, Identity, Millis, Role, Snapshot};
+use throughline_engine::{AttrId, CustomerOrdinal, Millis, Role, Snapshot};
 
 use super::{Base, Run, behind, flow_on, next_base};
 use crate::answer::Answer;
-use crate::diagnostics::Diagnostic;
 use crate::error::QueryError;
 use crate::explain::{recorded, stage_in_words, written};
 use crate::plan::cells::{attr_cell, in_words};
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Stage, Then};
 use crate::plan::flow::Flow;
+use crate::plan::identity::{identity_of, unknown};
 use crate::plan::missing::{lost_at, sight_of};
 use crate::plan::operator::{Asked, Passed, Reason, Wanted, Work};
-use crate::rows::{Cell, Env, Meter, RowBatch, RowColumn, RowSchema, RowType, Tail, text_of};
+use crate::rows::{Cell, Env, Meter, RowBatch, RowColumn, RowSchema, RowType, Tail};
 use crate::syntax::ast::{Lit, Part, Query};
 use crate::value::{Value, counted, grouped};
 
@@ -64,23 +64,11 @@ impl Run<'_> {
     ) -> Result<Answer, QueryError> {
         let env = self.env(snapshot);
         let plan = planner.subquery(query, Ends::Customers);
-        let name = text_of(customer, &env, &mut planner.sink);
-        let identity = name.as_deref().and_then(|name| match Identity::parse(name) {
-            Ok(identity) => Some(identity),
-            Err(error) => {
-                let wrong = Diagnostic::error("E412", customer.span, error.to_string());
-                planner.sink.push(wrong.label("not an identity"));
-                None
-            }
-        });
+        let identity = identity_of(customer, &env, &mut planner.sink);
         let (mut plan, mut warnings) = self.sound(plan, planner)?;
-        let (Some(name), Some(identity)) = (name, identity) else { return Ok(Answer::default()) };
+        let Some((name, identity)) = identity else { return Ok(Answer::default()) };
         let Some(ordinal) = snapshot.resolve(&identity)? else {
-            warnings.push(
-                Diagnostic::warning("W502", customer.span, format!("no customer goes by `{name}`"))
-                    .label("unknown identity")
-                    .help("an identity is written 'namespace:key', for example 'crm:42'"),
-            );
+            warnings.push(unknown(customer, &name));
             let unknown = Line {
                 step: "customer".to_owned(),
                 holds: false,

@@ -25,7 +25,8 @@ pub(crate) enum Drawn {
     Refused(String),
 }
 
-/// Adds what the grammar speaks of: every attribute, customers' attributes, a cohort.
+/// Adds what the grammar speaks of: every attribute, customers' attributes, a cohort, a customer of
+/// two identities.
 pub(crate) fn furnish(store: &Store) {
     let mut whole = Event::new("id:1", START, 1_000).with("sentiment", Val::Float(0.5));
     for (name, value) in
@@ -52,6 +53,7 @@ pub(crate) fn furnish(store: &Store) {
     import.push_customers(batch).expect("is taken");
     import.commit().expect("commits");
     store.db().query("WHERE kind = 'a' |> SAVE COHORT vips").expect("saves");
+    store.db().query("LINK 'id:1' TO 'crm:3'").expect("links");
 }
 
 pub(crate) fn answer(store: &Store, query: &str, threads: usize) -> Result<Answer, String> {
@@ -184,6 +186,14 @@ fn check_query(store: &Store, query: &str, by_reading: &str) {
     // What was left out is counted among what was read.
     let (by_reading_found, _) = ask(by_reading, 1);
     assert_eq!(by_reading_found, found.0, "by the index and by reading:\n{query}\n{by_reading}");
+    // Which of its rows for one customer are there because of one link: no more than there are.
+    let only_here = |query: &str| {
+        let asked = format!("LINKS OF CUSTOMER 'crm:3' IN ({query})");
+        let links = answer(store, &asked, 1).unwrap_or_else(|message| panic!("{asked}\n{message}"));
+        assert_eq!(links.len(), 1, "{asked}");
+        links.get(0, "only_here").and_then(throughline::Value::as_int).expect("counts")
+    };
+    assert_eq!(only_here(query), only_here(&canonical), "{query}");
     let explained = answer(store, &format!("EXPLAIN {query}"), 1);
     assert!(explained.is_ok_and(|answer| !answer.is_empty()), "EXPLAIN {query}");
 }
