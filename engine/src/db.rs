@@ -484,6 +484,8 @@ mod dead_tests;
 #[cfg(test)]
 mod erase_tests;
 #[cfg(test)]
+mod erased_links_tests;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod import_tests;

@@ -38,9 +38,9 @@ pub(super) fn open(disk: &SimDisk) -> Db {
 }
 
 /// The first of January 2026.
-const START: Millis = 1_767_225_600_000;
+pub(super) const START: Millis = 1_767_225_600_000;
 
-fn open_with(disk: &SimDisk, tail_interactions: usize, hands: &Arc<AtomicI64>) -> Db {
+pub(super) fn open_with(disk: &SimDisk, tail_interactions: usize, hands: &Arc<AtomicI64>) -> Db {
     let hands = Arc::clone(hands);
     let clock = Clock::of(move || hands.load(Ordering::Relaxed));
     let options = Options { memory_bytes: 1 << 20, tail_interactions, clock, ..Options::default() };
