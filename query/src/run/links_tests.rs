@@ -92,10 +92,10 @@ fn which_rows_exist_because_of_one_link() {
         asked("CUSTOMERS").first().map(String::as_str),
         Some("crm:1 | phone:9 | accepted | true | 2 | 0")
     );
-    assert_eq!(
-        asked("AGGREGATE count(*) AS n").last().map(String::as_str),
-        Some("email:a@b | phone:9 | accepted | true | 1 | 1")
-    );
+    // The address's contact is counted with or without it; the telephone's come with one of crm:2.
+    let counted = asked("AGGREGATE count(*) AS n");
+    assert_eq!(counted.first().map(String::as_str), Some("crm:1 | phone:9 | accepted | true | 2 | 1"));
+    assert_eq!(counted.last().map(String::as_str), Some("email:a@b | phone:9 | accepted | true | 1 | 0"));
     let error = store.error("LINKS OF CUSTOMER 'crm:1' IN (CUSTOMERS |> SAVE COHORT x)");
     assert!(error.contains("E414"), "{error}");
     for customer in ["crm:1", "crm:9"] {
@@ -124,7 +124,7 @@ fn what_cannot_be_said_says_so() {
     };
     check("LINK 'crm:1' TO ' crm: 1'", &["E421", "`crm:1` and itself"]);
     check("UNLINK 'x' FROM 'id:x'", &["E421"]);
-    check("LINK 'Crm 1:' TO 'crm:1'", &["E412"]);
+    check("LINK 'crm:' TO 'crm:1'", &["E412"]);
     check("LINK $a TO 'crm:1'", &["E307", "`$a` has no value"]);
     let with = |statement: &str, values: &[(&str, Value)]| {
         let params: Params = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -162,9 +162,9 @@ fn what_cannot_be_said_says_so() {
 #[test]
 fn reasons_name_the_rule() {
     let store = calls(&[("crm:1", 0, "a")]);
-    let guards = Guards::default().with_hub_links(2).and_then(|some| some.with_limit("device", 1));
+    let guards = Guards::default().with_hub_links(3).and_then(|some| some.with_limit("device", 1));
     store.db.set_guards(&guards.expect("are rules")).expect("sets");
-    for other in ["crm:1", "crm:2", "crm:3"] {
+    for other in ["crm:1", "crm:2", "crm:3", "crm:4"] {
         store.ask(&format!("LINK 'phone:9' TO '{other}'"));
     }
     for pair in ["'crm:1' TO 'device:1'", "'crm:1' TO 'email:a@b'", "'email:a@b' TO 'device:2'"] {
@@ -173,8 +173,8 @@ fn reasons_name_the_rule() {
     store.ask("UNLINK 'email:c@d' FROM 'crm:1'");
     store.ask("LINK 'email:c@d' TO 'email:a@b'");
     let reasons = some(&store.ask("LINKS REFUSED"), &["one", "reason"]);
-    let hub = "phone:9 is paired with more than 2 others";
-    let mut expected: Vec<String> = (1..=3).map(|number| format!("crm:{number} | {hub}")).collect();
+    let hub = "phone:9 is paired with more than 3 others";
+    let mut expected: Vec<String> = (1..=4).map(|number| format!("crm:{number} | {hub}")).collect();
     expected.push("email:a@b | cut: crm:1, email:c@d".to_owned());
     expected.push("email:a@b | at most 1 device a customer: device:1, device:2".to_owned());
     assert_eq!(reasons, expected);

@@ -294,7 +294,7 @@ impl Parser<'_> {
             "WITHIN" | "GAP" | "MIN" | "BY" | "HOLD" | "COUNT" | "TREND" => {
                 Some("options belong to the operator before: take the `|>` away")
             }
-            "EXPLAIN" | "PROFILE" | "WHY" | "LINK" | "UNLINK" | "LINKS" => {
+            "EXPLAIN" | "PROFILE" | "WHY" | "LINK" | "UNLINK" | "LINKS" | "ERASE" => {
                 Some("it stands only at the start of a statement")
             }
             _ => None,
