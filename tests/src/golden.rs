@@ -112,11 +112,9 @@ impl Case {
                 imports.entry(recorded).or_default().push((table, subject));
             }
         }
-        let mut said: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
-        for line in self.get("links").unwrap_or_default().lines() {
-            let (recorded, rest) = line.split_once(' ').expect("a time, and what is said");
-            said.entry(instant(recorded)).or_default().push(rest);
-            imports.entry(instant(recorded)).or_default();
+        let said = self.said();
+        for &recorded in said.keys() {
+            imports.entry(recorded).or_default();
         }
         for (recorded, tables) in imports {
             store.set_clock(recorded);
@@ -143,8 +141,22 @@ impl Case {
         };
         store.set_clock(last + 1);
         tables.iter().for_each(|(table, subject)| load(store.db(), table, *subject));
+        for (recorded, lines) in self.said() {
+            store.set_clock(recorded.max(last + 1));
+            lines.into_iter().for_each(|line| say(store.db(), line));
+        }
         store.set_clock(0);
         true
+    }
+
+    /// What is said of identities, by when.
+    fn said(&self) -> BTreeMap<i64, Vec<&str>> {
+        let mut said: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+        for line in self.get("links").unwrap_or_default().lines() {
+            let (recorded, rest) = line.split_once(' ').expect("a time, and what is said");
+            said.entry(instant(recorded)).or_default().push(rest);
+        }
+        said
     }
 }
 

@@ -236,6 +236,11 @@ impl History {
 }
 
 impl History {
+    /// Whether customers have several identities.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.aliases.is_some()
+    }
+
     /// The event as it comes: under one of its customer's identities.
     fn alias(&self, place: usize) -> Event {
         let mut event = self.events[place].clone();

@@ -190,8 +190,10 @@ fn check_query(store: &Store, query: &str, by_reading: &str) {
     let only_here = |query: &str| {
         let asked = format!("LINKS OF CUSTOMER 'crm:3' IN ({query})");
         let links = answer(store, &asked, 1).unwrap_or_else(|message| panic!("{asked}\n{message}"));
-        assert_eq!(links.len(), 1, "{asked}");
-        links.get(0, "only_here").and_then(throughline::Value::as_int).expect("counts")
+        let count = |row: usize| links.get(row, "only_here").and_then(throughline::Value::as_int);
+        let counts: Vec<Option<i64>> = (0..links.len()).map(count).collect();
+        assert!(counts.iter().any(Option::is_some), "{asked}");
+        counts
     };
     assert_eq!(only_here(query), only_here(&canonical), "{query}");
     let explained = answer(store, &format!("EXPLAIN {query}"), 1);
