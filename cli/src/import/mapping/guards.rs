@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn slips_are_named() {
         for (text, words) in [
-            ("[guards]\nhub = 1", "did you mean `hub_links`?"),
+            ("[guards]\nhub_link = 1", "did you mean `hub_links`?"),
             ("[guards]\nhub_links = 0", "write 1 or more"),
             ("[guards]\nother_limit = -1", "`other_limit` of [guards] in the map must be a whole number"),
             ("[guards]\nlimits = 3", "must be a table"),

@@ -85,7 +85,10 @@ fn a_row_comes_under_the_most_trusted_of_its_identities() {
         crm:,2026-01-05,0123,\n";
     let bench = Bench::new();
     let mut plan = bench.plan(map, vec![bench.file("a.csv", text.as_bytes())]);
-    plan.customers = Some(bench.file("c.csv", b"customer,mail,plan\ncrm:2,BOB@shop.example,gold\n,,gold\n"));
+    plan.customers = Some(bench.file(
+        "c.csv",
+        b"customer,ts,mail,plan\ncrm:2,2026-01-01,BOB@shop.example,gold\n,2026-01-01,,gold\n",
+    ));
     let summary = import(&bench.db, &plan).expect("imports");
     assert_eq!((summary.report.added, summary.report.pairs), (6, 4));
     let refused: BTreeMap<&str, u64> = summary.refused.iter().copied().collect();
