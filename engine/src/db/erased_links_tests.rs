@@ -180,14 +180,13 @@ proptest! {
                     model.guards.push((step, guards));
                 }
                 &Act::Erase(place) => {
-                    db.erase(&identity(place)).expect("erases");
-                    if !model.erased.contains(&place) {
-                        let known = model.rows.iter().any(|row| row.2 == place)
-                            || model.said.iter().any(|(_, said)| [said.one, said.other].contains(&(place as u32)));
-                        // Nobody is erased by a name that nothing was heard of.
-                        if known {
-                            model.erase(step, place);
-                        }
+                    let erasure = db.erase(&identity(place)).expect("erases");
+                    let knows = |(_, said): &(usize, Evidence)| [said.one, said.other].contains(&(place as u32));
+                    let known = model.rows.iter().any(|row| row.2 == place) || model.said.iter().any(knows);
+                    // A name that was met is known until a vacuum, also where nothing is left of what was said.
+                    prop_assert!(erasure.identities > 0 || !known);
+                    if erasure.identities > 0 {
+                        model.erase(step, place);
                     }
                 }
                 &Act::Forgive(place) => {
