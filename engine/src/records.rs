@@ -1,8 +1,8 @@
 //! What history frames hold: the kinds of records and their bodies.
 //!
 //! A commit is one or more frames of one commit number; the last one has
-//! [`FINAL`] set in its kind. Kinds 18 to 31 are kept for amendments, erasures,
-//! catalogue and retention.
+//! [`FINAL`] set in its kind. Kinds up to 31 that stand for nothing yet are kept for
+//! amendments, catalogue and retention.
 //!
 //! A body of rows, little-endian:
 //!
