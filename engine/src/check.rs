@@ -1,5 +1,7 @@
 //! Verification: every stored byte that has a checksum, and the invariants.
 
+mod past;
+
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
@@ -72,6 +74,9 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
             if let Err(error) = check_run(state, number, run, &mut report, &mut living) {
                 report.problems.push(error.to_string());
             }
+        }
+        if let Err(error) = past::check_past(state, number, range) {
+            report.problems.push(error.to_string());
         }
     }
     state.unmarked.customers().remove_from(&mut living);
@@ -156,6 +161,9 @@ fn check_run(
         let bounds = (block.customers.first().copied(), block.customers.last().copied());
         if bounds != (Some(meta.first), Some(meta.last)) || block.rows() as u64 != meta.rows {
             return Err(damaged("it does not hold what the manifest says"));
+        }
+        if !past::is_current(&block) {
+            return Err(damaged("it holds interactions as they were before they were amended"));
         }
         let sequence = |row: usize| match block.column(AttrId::SEQUENCE) {
             Some(crate::Column::Int { values, .. }) => values.get(row).copied().unwrap_or_default() as u64,

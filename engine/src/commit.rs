@@ -4,6 +4,8 @@
 //! and syncs once. A commit that was not synced is wholly absent: it is not in
 //! memory, and reopening cuts it off.
 
+mod located;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,6 +25,7 @@ use crate::records::links::FrameLinks;
 use crate::records::{self, FINAL, FrameRows};
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State};
+pub(crate) use located::{Located, LocatedEvent};
 
 /// So much text is kept in memory however little memory there is.
 const TAIL_TEXT_BYTES_MIN: usize = 1 << 20;
@@ -50,6 +53,7 @@ enum Work {
     Append(Vec<Interaction>),
     Record { kind: u8, body: Vec<u8> },
     Links(Box<FrameLinks>),
+    Edits(Box<Located>),
 }
 
 impl Ticket {
@@ -67,6 +71,10 @@ impl Ticket {
 
     pub(crate) fn links(links: FrameLinks) -> Arc<Self> {
         Self::new(Work::Links(Box::new(links)))
+    }
+
+    pub(crate) fn edits(edits: Located) -> Arc<Self> {
+        Self::new(Work::Edits(Box::new(edits)))
     }
 
     pub(crate) fn take_answer(&self) -> Option<Result<Commit>> {
@@ -211,6 +219,14 @@ impl Writer {
                 links = frame.len() as u64;
                 frames.push((records::LINKS | FINAL, frame.encode()?));
             }
+            Work::Edits(edits) => {
+                let (frame, declared) = edits.frame(schema)?;
+                if let Some(declared) = declared {
+                    frames.push((records::SCHEMA, records::to_bytes(&declared)?));
+                    declared_now = Some(declared);
+                }
+                frames.push((edits.kind | FINAL, frame.encode()?));
+            }
             Work::Append(interactions) => {
                 let (batch, declared) = self.batch(&interactions, schema)?;
                 self.state.names.check_room(batch.identities.strings())?;
@@ -337,8 +353,8 @@ impl Writer {
 
     /// Seals the tail once it is full.
     pub(crate) fn seal_if_full(&mut self) -> Result<()> {
-        let full = self.state.tail_rows() >= self.options.tail_interactions
-            || self.state.tail_text_bytes() >= (self.options.memory_bytes / 4).max(TAIL_TEXT_BYTES_MIN);
+        let full = self.state.unsealed_rows() >= self.options.tail_interactions
+            || self.state.unsealed_text_bytes() >= (self.options.memory_bytes / 4).max(TAIL_TEXT_BYTES_MIN);
         if full { self.seal() } else { Ok(()) }
     }
 

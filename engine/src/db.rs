@@ -1,5 +1,6 @@
 //! The open store.
 
+mod amend;
 mod links;
 
 use std::ops::RangeInclusive;
@@ -460,6 +461,8 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
     Ok(end)
 }
 
+#[cfg(test)]
+mod amend_tests;
 #[cfg(test)]
 mod as_of_tests;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What history frames hold: the kinds of records and their bodies.
 //!
 //! A commit is one or more frames of one commit number; the last one has
-//! [`FINAL`] set in its kind. Kinds 18 to 31 are kept for amendments, erasures,
-//! catalogue and retention.
+//! [`FINAL`] set in its kind. Kinds 20 to 31 are kept for erasures, catalogue and
+//! retention.
 //!
 //! A body of rows, little-endian:
 //!
@@ -16,6 +16,7 @@
 //! Attributes from [`TIMES`] up are the row's own parts: identity (text), time,
 //! sequence, and how often the same content came before in its source.
 
+pub(crate) mod amend;
 pub(crate) mod links;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,10 @@ pub(crate) const COHORT: u8 = 6;
 pub(crate) const LINKS: u8 = 16;
 /// The rules for joining identities from here on; see [`links`].
 pub(crate) const GUARDS: u8 = 17;
+/// Values of interactions that are others from here on; see [`amend`].
+pub(crate) const AMEND: u8 = 18;
+/// Values of interactions that are not known any more, and never were; see [`amend`].
+pub(crate) const REDACT: u8 = 19;
 
 /// The time of each row.
 pub(crate) const TIMES: AttrId = AttrId(u16::MAX - 8);

@@ -1,6 +1,7 @@
 //! What a reader sees: one commit, whole, for as long as it holds the snapshot.
 
 mod customers;
+mod events;
 mod indexed;
 mod relinked;
 mod units;
@@ -31,9 +32,10 @@ use crate::order::merge_blocks;
 use crate::recorded::Log;
 use crate::schema::{AttrId, Schema};
 use crate::segment::Chosen;
-use crate::span::{Wanted, read_range_of, stored_bytes};
+use crate::span::{Wanted, read_runs_of, stored_bytes};
 use crate::state::State;
 use crate::tail::{Tail, TailPiece};
+use crate::versions::known_by;
 use relinked::{LastRelinked, Overlay};
 use units::{range_units, units};
 
@@ -45,6 +47,10 @@ pub struct Snapshot {
     /// Of whom all that is sealed is dead, whether the runs say so or not.
     dead: Marks,
     tail: Tail,
+    /// Versions of interactions that were amended away.
+    past: Tail,
+    /// Whether those are read, too, with what says of which time each is.
+    whole: bool,
     /// Of each piece of the tail, where its interactions are.
     tail_units: Vec<Arc<[Unit]>>,
     customers: Option<Arc<Block>>,
@@ -115,6 +121,8 @@ impl Snapshot {
             version: Arc::clone(&state.version),
             dead: state.unmarked.customers().clone(),
             tail: state.tail.clone(),
+            past: state.past.clone(),
+            whole: false,
             customers: state.customers.clone(),
             cohorts: state.cohorts.clone(),
             present: Arc::clone(&state.present),
@@ -134,7 +142,8 @@ impl Snapshot {
     /// The store as it was known at an instant: only what commits had recorded
     /// at or before it, interactions and customers' attributes alike. An
     /// import is recorded when it commits, all at once. Customers are those that
-    /// had been known by then. Names are those of today: attributes, values,
+    /// had been known by then; an interaction that was amended later is what it
+    /// was. Names are those of today: attributes, values,
     /// identities, and the identities of cohorts.
     ///
     /// # Errors
@@ -283,18 +292,20 @@ impl Snapshot {
         wanted.sort_unstable();
         wanted.dedup();
         let asked = wanted.clone();
-        if self.as_of.is_some()
-            && let Err(place) = wanted.binary_search(&AttrId::COMMIT)
-        {
-            wanted.insert(place, AttrId::COMMIT);
+        if self.as_of.is_some() {
+            wanted.extend([AttrId::SINCE, AttrId::UNTIL, AttrId::COMMIT]);
+            wanted.sort_unstable();
+            wanted.dedup();
         }
         let nothing = Range::default();
         let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
         let touched = |segment: &SegmentMeta| !chosen.within(segment.first, segment.last).is_empty();
-        let sealed: usize = range.all().filter(|run| run.segments.iter().any(touched)).count();
+        let past = self.reads_past();
+        let sealed: usize = range.versions(past).filter(|run| run.segments.iter().any(touched)).count();
         // Of those who are all dead, too: it is no more than a bound.
         let touched = |piece: &&TailPiece| !chosen.places(&piece.block().customers).is_empty();
-        let tail: Vec<&TailPiece> = self.tail.pieces().iter().filter(touched).collect();
+        let pieces = self.tail.pieces().iter().chain(if past { self.past.pieces() } else { &[] });
+        let tail: Vec<&TailPiece> = pieces.filter(touched).collect();
         let elsewhere = self.overlay.as_ref().filter(|overlay| overlay.touches(chosen));
         let alone = sealed + tail.len() + usize::from(elsewhere.is_some()) <= 1;
         let ordered = if alone { wanted.clone() } else { with_sequence(&wanted) };
@@ -322,7 +333,7 @@ impl Snapshot {
             }
         };
         if let Some(as_of) = self.as_of {
-            block = recorded_by(block, as_of.commit);
+            block = known_by(recorded_by(block, as_of.commit), as_of.commit);
         }
         block.columns.retain(|(attr, _)| asked.binary_search(attr).is_ok());
         Ok((block, bytes))
@@ -349,12 +360,18 @@ impl Snapshot {
         chosen: &Chosen<'_>,
         wanted: Wanted<'_>,
     ) -> Result<(Vec<Block>, u64)> {
-        let read = read_range_of(&self.version.chunks, &self.names, range, &self.dead, chosen, wanted)?;
+        let runs = range.versions(self.reads_past());
+        let read = read_runs_of(&self.version.chunks, &self.names, runs, &self.dead, chosen, wanted)?;
         let bytes = read.iter().map(|read| read.bytes).sum();
         let mut parts: Vec<Block> = read.into_iter().map(|read| read.block).collect();
         parts.extend(tail.iter().map(|piece| piece.cut(chosen, wanted)));
         parts.retain(|part| !part.customers.is_empty());
         Ok((parts, bytes))
+    }
+
+    /// Whether versions that were amended away are read, of which some may have been current then.
+    fn reads_past(&self) -> bool {
+        self.whole || self.as_of.is_some()
     }
 
     fn unit(&self, unit: usize) -> Result<&Unit> {

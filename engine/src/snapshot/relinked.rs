@@ -51,7 +51,7 @@ impl Snapshot {
     /// Has the customers that were known once `commit` was made.
     pub(super) fn with_customers_of(self, commit: u64) -> Result<Self> {
         let Some(relinked) = self.relinked_at(commit)? else { return Ok(self) };
-        let now = Arc::new(self);
+        let now = Arc::new(Self { whole: true, ..self });
         let mut names = now.names.clone();
         names.customers = relinked.customers.clone();
         let mut dead = now.dead.clone();
@@ -59,6 +59,8 @@ impl Snapshot {
         let hidden: Vec<CustomerOrdinal> = relinked.hidden.iter().collect();
         let mut tail = now.tail.clone();
         tail.kill(&hidden);
+        let mut past = now.past.clone();
+        past.kill(&hidden);
         let mut present = &*now.present - &relinked.hidden;
         present.extend(relinked.sources.keys());
         let units = relinked.units(&now);
@@ -66,8 +68,10 @@ impl Snapshot {
             names,
             dead,
             tail,
+            past,
             present: Arc::new(present),
             units,
+            whole: false,
             overlay: Some(Overlay { relinked, now: Arc::clone(&now) }),
             ..Snapshot::clone(&now)
         })
@@ -205,7 +209,7 @@ impl Overlay {
             Some(wanted) => wanted.to_vec(),
             None => names.schema.attributes().iter().map(|attribute| attribute.id).collect(),
         };
-        needed.extend([AttrId::IDENTITY, AttrId::SEQUENCE, AttrId::COMMIT]);
+        needed.extend([AttrId::IDENTITY, AttrId::SEQUENCE, AttrId::COMMIT, AttrId::SINCE, AttrId::UNTIL]);
         let (mut parts, mut bytes) = (Vec::new(), 0);
         let mut from = sources.min();
         while let Some(customer) = from {

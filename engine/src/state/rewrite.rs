@@ -9,20 +9,21 @@ use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::Range;
 use crate::order::merge_blocks;
 use crate::segment::Chosen;
-use crate::span::{Wanted, read_range_of};
+use crate::span::{Wanted, read_runs_of};
 
 impl State {
     /// Writes the journeys of some customers anew, as they are. Nobody sees a difference.
     #[cfg(test)]
     pub(crate) fn rewrite(&mut self, customers: &RoaringBitmap) -> Result<()> {
         for block in self.take_out(customers)? {
-            self.tail.add(&self.names, block)?;
+            self.add_versions(block)?;
         }
         Ok(())
     }
 
     /// Takes journeys out: what lies of them in runs and in memory is dead from now on. Answers them
-    /// with all columns, a block a range. The customers are listed as ones with interactions still.
+    /// with all columns, a block a range, earlier versions of interactions beside those that are
+    /// current. The customers are listed as ones with interactions still.
     pub(crate) fn take_out(&mut self, customers: &RoaringBitmap) -> Result<Vec<Block>> {
         let mut blocks = Vec::new();
         let mut taken = Vec::new();
@@ -35,11 +36,15 @@ impl State {
             let chosen = Chosen::These(&these);
             let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
             let dead = self.unmarked.customers();
-            let read = read_range_of(self.chunks(), &self.names, range, dead, &chosen, Wanted::All)?;
+            let read = read_runs_of(self.chunks(), &self.names, range.all(), dead, &chosen, Wanted::All)?;
             let mut parts: Vec<Block> = read.into_iter().map(|read| read.block).collect();
-            let sealed: RoaringBitmap = parts.iter().flat_map(|part| &part.customers).copied().collect();
+            // Earlier versions are not counted among a store's interactions.
             let rows = parts.iter().map(|part| part.rows() as u64).sum();
-            parts.extend(self.tail.pieces().iter().map(|piece| piece.cut(&chosen, Wanted::All)));
+            let read = read_runs_of(self.chunks(), &self.names, &range.past, dead, &chosen, Wanted::All)?;
+            parts.extend(read.into_iter().map(|read| read.block));
+            let sealed: RoaringBitmap = parts.iter().flat_map(|part| &part.customers).copied().collect();
+            let pieces = self.tail.pieces().iter().chain(self.past.pieces());
+            parts.extend(pieces.map(|piece| piece.cut(&chosen, Wanted::All)));
             parts.retain(|part| part.rows() > 0);
             blocks.extend((!parts.is_empty()).then(|| merge_blocks(&self.names, &parts, None)).transpose()?);
             taken.push((number, these, sealed, rows));
@@ -48,6 +53,7 @@ impl State {
         // Only now, when nothing can fail any more.
         for (number, these, sealed, rows) in taken {
             self.tail.kill(&these);
+            self.past.kill(&these);
             self.unmarked.add(number, sealed, rows);
         }
         Ok(blocks)
