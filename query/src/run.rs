@@ -1,6 +1,7 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+mod corrections;
 mod why_not;
 
 use std::any::Any;
@@ -127,6 +128,7 @@ impl Run<'_> {
                 let diagnostics = vec![not_yet("links between identities", links.keyword)];
                 return Err(QueryError::Query { text: self.text.to_owned(), diagnostics });
             }
+            Statement::Correction(correction) => return self.correct(db, statement, correction),
         };
         let mut planner = Planner::new(&snapshot, self.params);
         planner.sink.extend(superfluous(statement, self.params));
@@ -148,7 +150,7 @@ impl Run<'_> {
     }
 
     /// A plan, and warnings about the query; or what is wrong with it.
-    fn sound(&self, plan: Option<Plan>, planner: Planner<'_>) -> Result<(Plan, Vec<Diagnostic>), QueryError> {
+    fn sound<T>(&self, plan: Option<T>, planner: Planner<'_>) -> Result<(T, Vec<Diagnostic>), QueryError> {
         let Planner { mut sink, failure, .. } = planner;
         if let Some(error) = failure {
             return Err(error.into());
@@ -584,5 +586,7 @@ fn saved_schema() -> RowSchema {
 
 #[cfg(test)]
 mod code_tests;
+#[cfg(test)]
+mod corrections_tests;
 #[cfg(test)]
 mod tests;

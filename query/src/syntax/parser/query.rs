@@ -22,6 +22,8 @@ impl Parser<'_> {
             self.why_not()?
         } else if let Some(links) = self.links()? {
             Statement::Links(links)
+        } else if let Some(correction) = self.correction()? {
+            Statement::Correction(correction)
         } else {
             Statement::Query(self.query(true)?)
         };
