@@ -464,6 +464,8 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
 #[cfg(test)]
 mod amend_tests;
 #[cfg(test)]
+mod amended_tests;
+#[cfg(test)]
 mod as_of_tests;
 #[cfg(test)]
 mod backup_tests;

@@ -233,9 +233,9 @@ fn outcomes(
     asked: Vec<Asked>,
     found: &Found,
 ) -> Result<(Vec<Corrected>, Vec<LocatedEvent>)> {
-    let mut events = Vec::with_capacity(asked.len());
     // Of each interaction what it gets, in the order in which it was asked for.
     let mut given: BTreeMap<usize, Vec<(String, Option<OwnedValue>)>> = BTreeMap::new();
+    let mut found_rows: Vec<Vec<usize>> = Vec::with_capacity(asked.len());
     for Asked { event_id, customer, values } in asked {
         let customer: Option<Option<CustomerOrdinal>> =
             customer.map(|customer| snapshot.resolve(&customer)).transpose()?;
@@ -243,32 +243,31 @@ fn outcomes(
             let of = found.rows.customers.get(**row).copied();
             customer.is_none_or(|customer| customer == of)
         };
-        let rows: Vec<usize> = found
-            .places
-            .get(&event_id)
-            .map_or_else(Vec::new, |rows| rows.iter().filter(is_own).copied().collect());
-        let Some(identity) = rows.first().and_then(|&row| found.identities.get(row)).copied() else {
-            events.push(Corrected::Unknown);
-            continue;
-        };
-        let mut changes = false;
-        for row in rows {
+        let rows = found.places.get(&event_id).into_iter().flatten();
+        let rows: Vec<usize> = rows.filter(is_own).copied().collect();
+        for &row in &rows {
             let all = given.entry(row).or_default();
             for (name, value) in &values {
-                let before = all.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
-                // What another amendment of this batch gives is not there yet.
-                if kind == AMEND && before.is_none() && found.has(snapshot, row, name, value.as_ref()) {
-                    continue;
-                }
-                changes = true;
-                before.map(|place| all.remove(place));
+                all.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
                 all.push((name.clone(), value.clone()));
             }
         }
-        events.push(if changes { Corrected::Changed(identity) } else { Corrected::Unchanged(identity) });
+        found_rows.push(rows);
     }
+    if kind == AMEND {
+        for (&row, values) in &mut given {
+            values.retain(|(name, value)| !found.has(snapshot, row, name, value.as_ref()));
+        }
+    }
+    given.retain(|_, values| !values.is_empty());
+    let outcome = |rows: &Vec<usize>| match rows.first().and_then(|&row| found.identities.get(row)) {
+        None => Corrected::Unknown,
+        Some(&of) if rows.iter().any(|row| given.contains_key(row)) => Corrected::Changed(of),
+        Some(&of) => Corrected::Unchanged(of),
+    };
+    let events = found_rows.iter().map(outcome).collect();
     let mut located = Vec::with_capacity(given.len());
-    for (row, values) in given.into_iter().filter(|(_, values)| !values.is_empty()) {
+    for (row, values) in given {
         let identity = found.identities.get(row).copied().unwrap_or(IdentityOrdinal(0));
         located.push(LocatedEvent {
             identity: snapshot.identity_name(identity)?,
