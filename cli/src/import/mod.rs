@@ -1,5 +1,6 @@
 //! Importing: sources, what their columns become, refused rows, the run.
 
+mod amendments;
 mod command;
 mod conversion;
 mod delimited;
@@ -14,6 +15,7 @@ mod run;
 mod source;
 mod values;
 
+pub(crate) use amendments::amend;
 pub(crate) use command::{check_readable, default_rejects, import_plain, read_map};
 pub(crate) use run::{Plan, import};
 

@@ -24,6 +24,9 @@ pub(crate) enum Reason {
     OpenQuote,
     NotUtf8,
     NotJson,
+    NoEventId,
+    UnknownEvent,
+    NothingToAmend,
 }
 
 impl Reason {
@@ -44,6 +47,9 @@ impl Reason {
             Self::OpenQuote => "a quote that nothing closes before the end of the file",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::NotJson => "a line that is not a JSON object",
+            Self::NoEventId => "no event id",
+            Self::UnknownEvent => "an event id that no interaction has, or none of that customer",
+            Self::NothingToAmend => "nothing that is to change",
         }
     }
 }
