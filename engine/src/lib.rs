@@ -30,6 +30,7 @@ pub mod disk_sim;
 pub mod graph_store;
 pub mod history;
 
+mod amendments;
 mod batch;
 mod cache;
 mod chunks;
@@ -51,6 +52,7 @@ mod order;
 mod recorded;
 mod records;
 mod span;
+mod versions;
 
 mod absorb;
 mod backup;
@@ -70,6 +72,7 @@ mod import;
 mod snapshot;
 mod vacuum;
 
+pub use amendments::{Amendment, Corrected, Corrections, Redaction};
 pub use backup::BackupReport;
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;
