@@ -63,6 +63,7 @@ mod state;
 mod tail;
 mod tallies;
 mod ties;
+mod written;
 
 mod db;
 pub mod graph;
@@ -87,3 +88,4 @@ pub use snapshot::{
     LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow, Saying, Snapshot, Symbols, TallyCell, Unit,
 };
 pub use vacuum::VacuumReport;
+pub use written::Written;

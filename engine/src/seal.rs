@@ -1,9 +1,9 @@
 //! Sealing: blocks into segments of the graph, and folding runs into new bases.
 //!
-//! A range takes eight seals before they are merged into one, and is folded into
-//! a new base once its runs pass an eighth of it, three merges have gathered, or much
-//! of it is dead. Where many ranges are due at once some wait ([`due`]). What is dead is
-//! marked in the runs that stay, and left out of what is written.
+//! A range takes ten seals before they are merged into one, and is folded into
+//! a new base once its runs pass a third of it, or much of it is dead. Where many ranges
+//! are due at once some wait ([`due`]). What is dead is marked in the runs that stay, and
+//! left out of what is written. Small runs have no index: it would be as large as they are.
 
 mod due;
 mod marks;
@@ -19,7 +19,7 @@ use crate::column::Column;
 use crate::dead::Unmarked;
 use crate::error::Result;
 use crate::index::IndexBuilder;
-use crate::limits::{RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
+use crate::limits::{INDEXED_INTERACTIONS_MIN, RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
 use crate::manifest::{Range, Run, SegmentMeta};
 use crate::merge::select_customers;
 use crate::model::CustomerOrdinal;
@@ -108,13 +108,15 @@ impl MadeSegment {
 }
 
 /// Makes the segments of a block of one range.
-fn make(range: u32, block: &Block) -> Result<Made> {
+fn make(range: u32, block: &Block, is_indexed: bool) -> Result<Made> {
     let index = IndexBuilder::new(range);
     let mut made = Made { segments: Vec::new(), index, tallies: Tallies::default() };
     if block.customers.is_empty() {
         return Ok(made);
     }
-    made.index.add(block)?;
+    if is_indexed {
+        made.index.add(block)?;
+    }
     made.tallies = Tallies::of(block);
     // Whole customers, in pieces of nearly equal size.
     let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
@@ -178,9 +180,12 @@ pub(crate) fn write_segment(out: &mut ChunkWriter<'_>, block: &Block) -> Result<
 impl Load {
     fn of(range: &Range, new: u64) -> Self {
         let overlay: u64 = range.runs.iter().map(Run::rows).sum();
-        let seals = range.runs.iter().filter(|run| run.level == 0).count();
-        let merges = range.runs.len() - seals;
-        Self { base: range.base.rows(), overlay: overlay + new, seals, merges }
+        let mut runs = Vec::new();
+        for level in range.runs.iter().map(|run| usize::from(run.level)) {
+            runs.resize(runs.len().max(level + 1), 0);
+            runs.get_mut(level).into_iter().for_each(|runs| *runs += 1);
+        }
+        Self { base: range.base.rows(), overlay: overlay + new, runs }
     }
 }
 
@@ -191,6 +196,7 @@ struct Change {
     merged: Vec<Run>,
     /// Of the run that comes of it; [`BASE`] for a base.
     level: u8,
+    is_indexed: bool,
     spans: Vec<RangeInclusive<CustomerOrdinal>>,
 }
 
@@ -204,16 +210,17 @@ impl Change {
                 let Range { base, runs } = std::mem::take(range);
                 (std::iter::once(base).chain(runs).collect(), BASE)
             }
-            // Merges come before seals: they are older. What is new goes into the merge at once: it
+            // Higher levels come first: they are older. What is new goes into the merge at once: it
             // could not be read back before it is sent, and would be written twice.
-            Work::Merge => {
-                let merges = range.runs.iter().take_while(|run| run.level > 0).count();
-                (range.runs.split_off(merges), 1)
+            Work::Merge(level) => {
+                let above = range.runs.iter().take_while(|run| run.level >= level).count();
+                (range.runs.split_off(above), level)
             }
             Work::Run => (Vec::new(), 0),
         };
         let all = Amount::of(&merged.iter().collect::<Vec<_>>()).and(amount);
-        Self { range: number, spans: spans(number, all).collect(), merged, level }
+        let is_indexed = level == BASE || all.rows >= INDEXED_INTERACTIONS_MIN;
+        Self { range: number, spans: spans(number, all).collect(), merged, level, is_indexed }
     }
 
     /// The segments of some customers.
@@ -225,7 +232,7 @@ impl Change {
             parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
         }
         parts.extend(new(span.clone())?);
-        make(self.range, &merged(names, parts)?)
+        make(self.range, &merged(names, parts)?, self.is_indexed)
     }
 }
 
@@ -289,7 +296,9 @@ pub(crate) fn install(
                 // Everything was dead, and the range has been left without a base.
                 return Ok(());
             }
-            run.index = out.blob(&index.finish()?)?;
+            if change.is_indexed {
+                run.index = out.blob(&index.finish()?)?;
+            }
             run.tallies = out.blob(&tallies.encode()?)?;
             if let Some(range) = ranges.get_mut(change.range as usize) {
                 match change.level {
