@@ -65,6 +65,7 @@ mod state;
 mod tail;
 mod tallies;
 mod ties;
+mod written;
 
 mod db;
 pub mod graph;
@@ -90,3 +91,4 @@ pub use snapshot::{
     LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow, Saying, Snapshot, Symbols, TallyCell, Unit,
 };
 pub use vacuum::VacuumReport;
+pub use written::Written;

@@ -38,10 +38,11 @@ pub(crate) struct SegmentMeta {
 /// Segments of one range written together, with their occurrence index and tallies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
-    /// 0 for a seal, 1 for a merge of seals; the base has the highest.
+    /// 0 for a seal, one more for a merge of such; the base has the highest.
     pub level: u8,
     /// Ascending, disjoint customers.
     pub segments: Vec<SegmentMeta>,
+    /// No bytes where it is small and no base.
     pub index: Blob,
     pub tallies: Blob,
     /// What of it is not read any more. Segments, index and tallies hold it still.
