@@ -14,13 +14,14 @@ use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
 use crate::evidence::LinksMeta;
 use crate::history::Position;
+use crate::name_index::NameIndexMeta;
 use crate::recorded::{OwnPage, RecordedPage};
 use crate::records;
 use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +113,8 @@ pub(crate) struct Manifest {
     /// Dictionaries of the symbol attributes, each in pages of strings.
     pub symbols: Vec<(AttrId, Vec<StringPage>)>,
     pub identities: Vec<StringPage>,
+    /// Where they are found by their texts.
+    pub name_index: NameIndexMeta,
     /// Whom they belong to.
     pub of_identities: CustomersMeta,
     /// What was said about them.
@@ -150,6 +153,7 @@ impl Manifest {
             ranges: Vec::new(),
             symbols: Vec::new(),
             identities: Vec::new(),
+            name_index: NameIndexMeta::default(),
             of_identities: CustomersMeta::default(),
             links: LinksMeta::default(),
             digests: Vec::new(),
@@ -206,6 +210,7 @@ impl Manifest {
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);
         }
+        out.extend(self.name_index.chunks());
         out.extend(self.of_identities.chunks());
         out.extend(self.links.chunks());
         out.extend(self.present.pages.iter().chain(&self.erased.pages));
