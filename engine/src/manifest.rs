@@ -21,7 +21,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +68,21 @@ pub(crate) struct Range {
     pub base: Run,
     /// What came since, oldest first.
     pub runs: Vec<Run>,
+    /// Versions of interactions that were amended away, oldest first, without tallies. Only who asks
+    /// of an earlier time reads them.
+    pub past: Vec<Run>,
 }
 
 impl Range {
+    /// The runs of what is current.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Run> {
         std::iter::once(&self.base).chain(&self.runs)
+    }
+
+    /// Those, and where `past` is set the runs of earlier versions.
+    pub(crate) fn versions(&self, past: bool) -> impl Iterator<Item = &Run> {
+        let past: &[Run] = if past { &self.past } else { &[] };
+        self.all().chain(past)
     }
 }
 
@@ -201,7 +211,7 @@ impl Manifest {
             out.push(meta.header);
             out.extend(&meta.body.pages);
         };
-        for run in self.ranges.iter().flat_map(Range::all) {
+        for run in self.ranges.iter().flat_map(|range| range.versions(true)) {
             for meta in &run.segments {
                 segment(meta, &mut out);
             }

@@ -1,10 +1,12 @@
 //! The graph as the writer holds it: what is sealed, what is in memory since,
 //! and the names and keys that new rows are checked against.
 
+mod edits;
 mod erase;
 mod links;
 mod pairs;
 mod rewrite;
+mod seen;
 mod tables;
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,13 +16,12 @@ use roaring::RoaringBitmap;
 
 use crate::Schema;
 use crate::block::Block;
-use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
+use crate::chunks::{ChunkWriter, Chunks};
 use crate::customers::Customers;
 use crate::dead::Unmarked;
-use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::erased::Erased;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::identities::Identities;
@@ -36,7 +37,10 @@ use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
 use crate::tail::Tail;
 use crate::ties::Ties;
+use crate::versions::{Versions, are_edits};
+pub(crate) use edits::Edits;
 pub(crate) use pairs::frames_of_rows;
+pub(crate) use seen::Seen;
 pub(crate) use tables::{bitmap, bitmap_bytes};
 use tables::{load_table, save_table};
 
@@ -44,92 +48,17 @@ use tables::{load_table, save_table};
 pub(crate) const DOMAIN_INTERACTIONS: u8 = 0;
 pub(crate) const DOMAIN_CUSTOMERS: u8 = 1;
 
-/// The event-id index: digests in memory and in sealed runs.
-pub(crate) struct Seen {
-    pub set: DigestSet,
-    pages: BTreeMap<u64, Vec<ChunkRef>>,
-    next_run: u64,
-}
-
-struct SeenPages<'a> {
-    chunks: &'a Chunks,
-    pages: &'a BTreeMap<u64, Vec<ChunkRef>>,
-}
-
-impl RunPages for SeenPages<'_> {
-    fn page(&self, run: u64, page: u32) -> Result<Arc<[u8]>> {
-        let chunk = self.pages.get(&run).and_then(|pages| pages.get(page as usize)).ok_or_else(|| {
-            Error::damaged(
-                self.chunks.folder(),
-                0,
-                format!("page {page} of event-id run {run} is not in the manifest"),
-            )
-        })?;
-        // Past the cache: a look-up reads each page once, and would drive out what queries use.
-        self.chunks.read(*chunk)
-    }
-}
-
-impl Seen {
-    fn load(runs: &[DigestRun], next_run: u64) -> Self {
-        Self {
-            set: DigestSet::with_runs(runs.iter().map(|run| run.meta.clone()).collect()),
-            pages: runs.iter().map(|run| (run.meta.run, run.pages.clone())).collect(),
-            next_run,
-        }
-    }
-
-    pub(crate) fn contains(&mut self, chunks: &Chunks, keys: &[u128]) -> Result<Vec<bool>> {
-        self.set.contains(keys, &SeenPages { chunks, pages: &self.pages })
-    }
-
-    /// As [`Seen::contains`], of the first `runs` runs alone.
-    pub(crate) fn in_first_runs(&mut self, chunks: &Chunks, keys: &[u128], runs: usize) -> Result<Vec<bool>> {
-        self.set.in_first_runs(keys, runs, &SeenPages { chunks, pages: &self.pages })
-    }
-
-    /// Seals the digests in memory.
-    fn seal_memory(&mut self, out: &mut ChunkWriter<'_>) -> Result<()> {
-        if self.set.unsealed() > 0 {
-            let encoded = self.set.encode_unsealed(self.next_run);
-            let pages = encoded.pages.into_iter().map(|page| out.chunk(page)).collect::<Result<_>>()?;
-            self.pages.insert(self.next_run, pages);
-            self.next_run += 1;
-            self.set.sealed(encoded.meta);
-        }
-        Ok(())
-    }
-
-    /// Seals the digests in memory, and merges runs that are due. Answers the
-    /// chunks that are no longer used.
-    fn seal(&mut self, out: &mut ChunkWriter<'_>, chunks: &Chunks) -> Result<Vec<u64>> {
-        let mut unused = Vec::new();
-        self.seal_memory(out)?;
-        while let Some(due) = self.set.due_merge() {
-            out.send()?;
-            let mut pages: BTreeMap<u32, ChunkRef> = BTreeMap::new();
-            let source = SeenPages { chunks, pages: &self.pages };
-            let meta = self.set.merge_runs(&due, self.next_run, &source, &mut |number, page| {
-                pages.insert(number, out.chunk(page)?);
-                Ok(())
-            })?;
-            for run in &due {
-                unused.extend(self.pages.remove(run).unwrap_or_default().iter().map(|chunk| chunk.id));
-            }
-            self.pages.insert(self.next_run, pages.into_values().collect());
-            self.next_run += 1;
-            self.set.replaced(&due, meta);
-        }
-        Ok(unused)
-    }
-}
-
 /// The writer's graph.
 pub(crate) struct State {
     pub names: Names,
     pub version: Arc<Version>,
     /// Unsealed interactions.
     pub tail: Tail,
+    /// Unsealed versions of interactions that were amended away; whoever has some in here has
+    /// interactions in the tail.
+    pub past: Tail,
+    /// What is to be done to interactions, until it is settled.
+    pub edits: Edits,
     /// Of whom all that is sealed is dead, until the next seal marks the runs.
     pub unmarked: Unmarked,
     /// Rows of customers' attributes, sorted; an interaction's columns by another subject.
@@ -242,6 +171,8 @@ impl State {
             erased,
             names,
             tail: Tail::default(),
+            past: Tail::default(),
+            edits: Edits::default(),
             unmarked: Unmarked::default(),
             customers,
             cohorts,
@@ -257,14 +188,19 @@ impl State {
         self.tail.rows()
     }
 
-    /// Bytes of text among the unsealed interactions.
-    pub(crate) fn tail_text_bytes(&self) -> usize {
-        self.tail.text_bytes()
+    /// Interactions in memory, and versions of them.
+    pub(crate) fn unsealed_rows(&self) -> usize {
+        self.tail.rows() + self.past.rows()
+    }
+
+    /// Bytes of text among those.
+    pub(crate) fn unsealed_text_bytes(&self) -> usize {
+        self.tail.text_bytes() + self.past.text_bytes()
     }
 
     /// Whether there is nothing in memory that a seal would write, as far as interactions go.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.tail.is_empty() && self.unmarked.customers().is_empty()
+        self.tail.is_empty() && self.past.is_empty() && self.unmarked.customers().is_empty()
     }
 
     pub(crate) fn interactions(&self) -> u64 {
@@ -410,6 +346,7 @@ impl State {
                 Arc::new(block)
             };
             self.tail.change(conform);
+            self.past.change(conform);
             self.customers = self.customers.as_ref().map(conform);
         }
     }
@@ -423,14 +360,18 @@ impl State {
         Ok(())
     }
 
-    /// Adds interactions to the ones in memory.
+    /// Adds interactions to the ones in memory, or versions of them, or edits to those that wait.
     pub(crate) fn add_to_tail(&mut self, rows: Rows) -> Result<()> {
+        if are_edits(&rows) {
+            self.edits.add(rows);
+            return Ok(());
+        }
         if rows.is_empty() {
             return Ok(());
         }
         self.note_present(&rows.customers);
         let block = sort(&self.names, rows)?;
-        self.tail.add(&self.names, block)
+        self.add_versions(block)
     }
 
     pub(crate) fn note_present(&mut self, customers: &[u32]) {
@@ -463,14 +404,19 @@ impl State {
     /// Writes what is in memory into the graph.
     pub(crate) fn seal(&mut self) -> Result<()> {
         let block = self.tail.merged(&self.names)?;
+        let past = self.past.merged(&self.names)?;
         let mut rows_of: BTreeMap<u32, Amount> = BTreeMap::new();
         for (place, customer) in block.customers.iter().enumerate() {
             rows_of.entry(customer / RANGE_CUSTOMERS).or_default().rows += block.journey(place).len() as u64;
         }
         let text_of_row = block.text_bytes().div_ceil(block.rows().max(1)) as u64;
         rows_of.values_mut().for_each(|amount| amount.text = amount.rows.saturating_mul(text_of_row));
+        let cut = |block: &Block, span| match block.customers.is_empty() {
+            true => Block::default(),
+            false => select_customers(block, span),
+        };
         self.seal_with(&rows_of, &|span| {
-            Ok(Some(select_customers(&block, span)).filter(|block| !block.customers.is_empty()))
+            Ok(Versions { current: cut(&block, span.clone()), past: cut(&past, span) })
         })
     }
 
@@ -565,6 +511,7 @@ impl State {
 
         self.next_chunk = manifest.next_chunk;
         self.tail = Tail::default();
+        self.past = Tail::default();
         self.unmarked = Unmarked::default();
         self.links.sealed(&manifest.links);
         self.names.customers.sealed(&chunks, &manifest.of_identities);

@@ -1,8 +1,10 @@
-//! The history written anew without what was erased, and the graph made from that.
+//! The history written anew without what was erased or redacted, and the graph made from that.
 //!
 //! All is written beside what there is, and counts from the moment when HEAD names it. Commits keep
 //! their numbers and times, and rows their sequences; identities get other numbers, since those of
 //! the erased are not given any more.
+
+mod redactions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,16 +16,21 @@ use crate::commit::{Writer, graph_folder, rebuilt};
 use crate::erased::Coming;
 use crate::error::{Error, Result};
 use crate::history::{Frame, History};
+use crate::records::amend::FrameEdits;
 use crate::records::links::{FrameLinks, Pair};
 use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows};
 use crate::state::{State, bitmap, bitmap_bytes, cohort_record};
+use redactions::Redactions;
 
 /// What [`Db::vacuum`](crate::Db::vacuum) did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VacuumReport {
     /// Rows that are not in the history any more: interactions and customers' attributes.
     pub rows: u64,
-    /// Frames of the history that had some of them.
+    /// Values that are not in the history any more: of interactions that were redacted, and what
+    /// amendments said of the erased.
+    pub values: u64,
+    /// Frames of the history that had some of these.
     pub frames: u64,
     /// History files that were written; none where nothing was to be removed.
     pub files: u64,
@@ -40,9 +47,11 @@ pub(crate) fn vacuum(writer: &mut Writer) -> Result<(VacuumReport, Option<Histor
     writer.seal()?;
     let bytes_before = bytes(writer)?;
     let mut report = VacuumReport { bytes_before, bytes_after: bytes_before, ..VacuumReport::default() };
-    let Some(erasures) = to_be_removed(&writer.history)? else { return Ok((report, None)) };
+    let Some(gone) = to_be_removed(&writer.history, writer.state.store_key)? else {
+        return Ok((report, None));
+    };
     let made = writer.history.successor().and_then(|mut history| {
-        copy(writer, &erasures, &mut history, &mut report)?;
+        copy(writer, &gone, &mut history, &mut report)?;
         graph(writer, &history).map(|(state, number)| (history, state, number))
     });
     let (history, state, number) = match made {
@@ -75,41 +84,55 @@ pub(crate) fn bytes(writer: &Writer) -> Result<u64> {
     Ok(history + of(&graph_folder(writer.graph))?)
 }
 
-/// Who was erased by a history that still has what was theirs.
-fn to_be_removed(history: &History) -> Result<Option<Coming>> {
-    let mut coming = Coming::default();
+/// What is to be removed from a history.
+struct Gone {
+    erasures: Coming,
+    redactions: Redactions,
+}
+
+/// Who was erased and what was redacted by a history that still has it.
+fn to_be_removed(history: &History, store_key: u64) -> Result<Option<Gone>> {
+    let (mut erasures, mut redactions) = (Coming::default(), Redactions::new(store_key));
     let mut due = false;
     let mut headers = history.headers(history.start(), history.end());
     while let Some(outline) = headers.next()? {
-        if outline.header.kind & !FINAL == records::ERASE
-            && let Some(frame) = history.frames(outline.start, outline.end).next()?
-        {
-            let record = EraseRecord::decode(&frame.body, &frame_name(frame.start))?;
-            due |= !record.identities.is_empty() && !record.vacuumed;
-            record.identities.iter().for_each(|&key| coming.add(key, frame.header.commit));
+        let kind = outline.header.kind & !FINAL;
+        if ![records::ERASE, records::REDACT].contains(&kind) {
+            continue;
         }
+        let Some(frame) = history.frames(outline.start, outline.end).next()? else { continue };
+        let (what, commit) = (frame_name(frame.start), frame.header.commit);
+        if kind == records::REDACT {
+            redactions.add(&FrameEdits::decode(&frame.body, &what)?, commit);
+            continue;
+        }
+        let record = EraseRecord::decode(&frame.body, &what)?;
+        due |= !record.identities.is_empty() && !record.vacuumed;
+        record.identities.iter().for_each(|&key| erasures.add(key, commit));
     }
-    Ok(due.then_some(coming))
+    due |= !redactions.is_empty();
+    Ok(due.then_some(Gone { erasures, redactions }))
 }
 
-fn copy(writer: &Writer, erasures: &Coming, to: &mut History, report: &mut VacuumReport) -> Result<()> {
+fn copy(writer: &Writer, gone: &Gone, to: &mut History, report: &mut VacuumReport) -> Result<()> {
     let from = &writer.history;
     let mut rewriting = Rewriting {
         state: &writer.state,
-        erasures,
+        gone,
         removed: BTreeMap::new(),
+        values: 0,
         numbers: vec![None; writer.state.names.ordinals as usize],
         next: 0,
     };
     let mut frames = from.frames(from.start(), from.end());
     while let Some(mut frame) = frames.next()? {
+        let values = rewriting.values;
         let rows = rewriting.rewrite(&mut frame)?;
-        if rows > 0 {
-            report.rows += rows;
-            report.frames += 1;
-        }
+        report.rows += rows;
+        report.frames += u64::from(rows > 0 || rewriting.values > values);
         to.append(frame.header, &frame.body)?;
     }
+    report.values = rewriting.values;
     to.sync()
 }
 
@@ -133,7 +156,9 @@ fn graph(writer: &Writer, history: &History) -> Result<(State, u64)> {
 /// Frames on their way into the new history.
 struct Rewriting<'a> {
     state: &'a State,
-    erasures: &'a Coming,
+    gone: &'a Gone,
+    /// Values that were left out.
+    values: u64,
     /// Rows that were left out, by the commit that erased whose they were.
     removed: BTreeMap<u64, u64>,
     /// The numbers that identities will have, by those that they have.
@@ -166,6 +191,13 @@ impl Rewriting<'_> {
                 }
             }
             records::LINKS => self.links(frame, &what)?,
+            records::AMEND => self.amendments(frame, &what)?,
+            records::REDACT => {
+                // It is done to all frames before it. That there was one is kept.
+                let edits = FrameEdits::decode(&frame.body, &what)?;
+                let nothing = vec![false; edits.given.len()];
+                frame.body = edits.filtered(&nothing).encode()?;
+            }
             records::SCHEMA | records::SOURCE | records::COMMIT | records::GUARDS => {}
             kind => return Err(records::unknown_kind(kind, &what)),
         }
@@ -188,9 +220,31 @@ impl Rewriting<'_> {
         Ok(())
     }
 
+    /// Takes out what is amended of the erased, or was redacted afterwards.
+    fn amendments(&mut self, frame: &mut Frame, what: &str) -> Result<()> {
+        let commit = frame.header.commit;
+        let mut edits = FrameEdits::decode(&frame.body, what)?;
+        let gone: Vec<bool> = edits.rows.identities.iter().map(|text| self.is_gone(text, commit)).collect();
+        let stays = |&code: &u32| !gone.get(code as usize).copied().unwrap_or_default();
+        let mut values = 0;
+        if gone.contains(&true) {
+            let keep: Vec<bool> = edits.rows.identity_codes.iter().map(stays).collect();
+            values = edits.values();
+            edits = edits.filtered(&keep);
+            values -= edits.values();
+        }
+        let changed = gone.contains(&true);
+        let redacted = self.gone.redactions.leave_out_of_edits(&mut edits, commit)?;
+        if changed || redacted > 0 {
+            frame.body = edits.encode()?;
+        }
+        self.values += values + redacted;
+        Ok(())
+    }
+
     /// Whether what a commit has of an identity is erased afterwards.
     fn is_gone(&self, identity: &str, commit: u64) -> bool {
-        self.erasures.takes_out(self.state.identity_key(identity), commit)
+        self.gone.erasures.takes_out(self.state.identity_key(identity), commit)
     }
 
     /// Meets an identity, in the order in which they will be met.
@@ -208,7 +262,7 @@ impl Rewriting<'_> {
         let mut identities = FrameRows::identities_in(&frame.body, what)?;
         let erasure = |text: &str| {
             let key = self.state.identity_key(text);
-            self.erasures.last_of(key).filter(|&erasure| commit <= erasure)
+            self.gone.erasures.last_of(key).filter(|&erasure| commit <= erasure)
         };
         let erasures: Vec<Option<u64>> = identities.iter().map(erasure).collect();
         let gone: Vec<bool> = erasures.iter().map(Option::is_some).collect();
@@ -227,6 +281,14 @@ impl Rewriting<'_> {
                     frame.header.rows = left.len() as u32;
                 }
                 identities = left.identities;
+            }
+        }
+        if self.gone.redactions.concern(&identities) {
+            let mut rows = FrameRows::decode(&frame.body, what)?;
+            let values = self.gone.redactions.leave_out(&mut rows, commit);
+            if values > 0 {
+                frame.body = rows.encode()?;
+                self.values += values;
             }
         }
         identities.iter().try_for_each(|text| self.number(text))?;

@@ -1,6 +1,7 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+mod corrections;
 mod erase;
 mod links;
 mod why_not;
@@ -131,6 +132,7 @@ impl Run<'_> {
             Statement::Erase { customer } => {
                 return self.erase(db, &snapshot, customer, superfluous(statement, self.params));
             }
+            Statement::Correction(correction) => return self.correct(db, statement, correction),
         };
         let mut planner = Planner::new(&snapshot, self.params);
         planner.sink.extend(superfluous(statement, self.params));
@@ -419,7 +421,9 @@ impl Run<'_> {
             }
         }
         let began = cost.as_ref().map(|_| Instant::now());
-        match worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))? {
+        let work = worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))?;
+        flow.retire();
+        match work {
             Work::Part(part) => {
                 if let (Some(cost), Some(began)) = (cost, began) {
                     cost.operator.time = began.elapsed();
@@ -588,6 +592,8 @@ fn saved_schema() -> RowSchema {
 
 #[cfg(test)]
 mod code_tests;
+#[cfg(test)]
+mod corrections_tests;
 #[cfg(test)]
 mod erase_tests;
 #[cfg(test)]

@@ -56,7 +56,9 @@ fn after_a_vacuum_no_file_of_the_store_has_the_erased() {
     desk.run(&["import", "contacts.db", "contacts.csv"]).answer();
     let words = ["crm:77-secret", "77-secret", "whispered-topic"];
     assert!(!holding(&desk.path("contacts.db"), &words).is_empty());
-    desk.run(&["vacuum", "contacts.db"]).answer().says(&["nothing was erased that is still in the files"]);
+    desk.run(&["vacuum", "contacts.db"])
+        .answer()
+        .says(&["nothing was erased or redacted that is still in the files"]);
     let before = desk.rows("contacts.db", "INTERACTIONS");
     desk.run(&["query", "contacts.db", "ERASE CUSTOMER 'crm:77-secret'"])
         .answer()

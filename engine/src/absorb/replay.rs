@@ -18,6 +18,17 @@ const HANDED_BYTES: usize = 1 << 20;
 /// So many hands full may wait: they are read while the identities are.
 const HANDED_WAITING: usize = 16;
 
+/// What frames of these kinds say does not depend on which interactions are in memory already.
+const APART: [u8; 7] = [
+    records::INTERACTIONS,
+    records::CUSTOMERS,
+    records::LINKS,
+    records::AMEND,
+    records::REDACT,
+    records::COMMIT,
+    records::SOURCE,
+];
+
 /// A frame, and its rows where it has some.
 struct Decoded {
     frame: Frame,
@@ -97,19 +108,21 @@ impl Waiting {
         let Decoded { frame: Frame { start, end, header, body }, rows } = decoded;
         let what = frame_name(start);
         let kind = header.kind & !records::FINAL;
-        let alone =
-            [records::INTERACTIONS, records::CUSTOMERS, records::LINKS, records::COMMIT, records::SOURCE];
         // Other frames may say something of what is in memory.
-        if !alone.contains(&kind) {
+        if !APART.contains(&kind) {
             self.sort(state)?;
         }
         let rows = match rows {
             Some(rows) => take_frame_rows(state, rows, header, &what, keys)?,
             None => take_frame(state, header, &body, &what, keys)?,
         };
-        if let Some(rows) = rows {
-            self.len += rows.len();
-            self.rows.push(rows);
+        match rows {
+            Some(rows) if kind == records::INTERACTIONS => {
+                self.len += rows.len();
+                self.rows.push(rows);
+            }
+            Some(rows) => state.add_to_tail(rows)?,
+            None => {}
         }
         self.end = Some((header.commit, end));
         if self.len >= SORTED_ROWS {

@@ -24,6 +24,8 @@ impl Parser<'_> {
             self.erase()?
         } else if let Some(links) = self.links()? {
             Statement::Links(links)
+        } else if let Some(correction) = self.correction()? {
+            Statement::Correction(correction)
         } else {
             Statement::Query(self.query(true)?)
         };
