@@ -3,10 +3,12 @@
 
 mod gathered;
 mod part;
+mod replay;
 mod sorter;
 #[cfg(test)]
 mod tests;
 
+use replay::replay;
 pub(crate) use sorter::{SCRATCH, SCRATCH_MOVED, Sorter};
 
 use std::sync::Arc;
@@ -32,6 +34,9 @@ use crate::versions::{Versions, customers_of, settled};
 const MOVED_IN_MEMORY: u64 = if cfg!(test) { 2 } else { 1 << 12 };
 /// Frames of so few bytes are always read into memory.
 const FRAMES_BYTES_MIN: usize = 1 << 20;
+
+/// Fewer bytes of frames are read sooner than a thread is begun.
+const READ_AHEAD_BYTES_MIN: u64 = if cfg!(test) { 1_000 } else { 1 << 16 };
 
 /// Whether the rows' keys are remembered, or were before they were written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,15 +94,8 @@ fn absorb_within(
     // Frames are compressed, some to an eighth.
     let fits = bytes <= (options.memory_bytes / 16).max(FRAMES_BYTES_MIN) as u64;
     if fits && state.tail_rows() as u64 + rows <= options.tail_interactions as u64 {
-        let mut frames = history.frames(state.end, to);
-        while let Some(frame) = frames.next()? {
-            let what = frame_name(frame.start);
-            if let Some(rows) = take_frame(state, frame.header, &frame.body, &what, keys)? {
-                state.add_to_tail(rows)?;
-            }
-            state.commit = frame.header.commit;
-            state.end = frame.end;
-        }
+        let threads = if bytes < READ_AHEAD_BYTES_MIN { 1 } else { state.threads };
+        replay(state, history.frames(state.end, to), keys, threads)?;
         return settle(state, disk, options);
     }
     if !state.tail.is_empty() {
@@ -217,20 +215,31 @@ pub(crate) fn take_frame(
         kind @ (records::AMEND | records::REDACT) => {
             return state.take_edits(FrameEdits::decode(body, what)?, kind, (commit, recorded), what);
         }
-        kind @ (records::INTERACTIONS | records::CUSTOMERS) => {
-            let frame = FrameRows::decode(body, what)?;
-            if keys == Keys::Remember {
-                let domain = if kind == records::CUSTOMERS { DOMAIN_CUSTOMERS } else { DOMAIN_INTERACTIONS };
-                let keys = state.keys(&frame, domain);
-                state.remember(&keys)?;
-                let keys = state.plain_keys(&frame);
-                state.remember(&keys)?;
-            }
-            return take_rows(state, frame, kind, commit, recorded, what);
+        records::INTERACTIONS | records::CUSTOMERS => {
+            return take_frame_rows(state, FrameRows::decode(body, what)?, header, what, keys);
         }
         kind => return Err(records::unknown_kind(kind, what)),
     }
     Ok(None)
+}
+
+/// As [`take_frame`], of a frame of rows that is decoded.
+fn take_frame_rows(
+    state: &mut State,
+    frame: FrameRows,
+    header: FrameHeader,
+    what: &str,
+    keys: Keys,
+) -> Result<Option<Rows>> {
+    let kind = header.kind & !records::FINAL;
+    if keys == Keys::Remember {
+        let domain = if kind == records::CUSTOMERS { DOMAIN_CUSTOMERS } else { DOMAIN_INTERACTIONS };
+        let keys = state.keys(&frame, domain);
+        state.remember(&keys)?;
+        let keys = state.plain_keys(&frame);
+        state.remember(&keys)?;
+    }
+    take_rows(state, frame, kind, header.commit, header.recorded, what)
 }
 
 /// Takes the rows of a frame into the state, except that its interactions are answered, numbered.

@@ -105,6 +105,7 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
         let found = identities::check_rows(&state.names, piece.block(), &|customer| !piece.is_dead(customer));
         report.problems.extend(found.err().map(|error| error.to_string()));
     }
+    report.problems.extend(identities::check_index(state).err().map(|error| error.to_string()));
     report.problems.extend(identities::check_customers(state).err().map(|error| error.to_string()));
     if let Err(error) = erased::check(state, &mut report.problems) {
         report.problems.push(error.to_string());

@@ -135,6 +135,10 @@ impl Chunks {
     }
 
     fn verified(&self, chunk: ChunkRef, bytes: Option<Vec<u8>>) -> Result<Arc<[u8]>> {
+        self.checked(chunk, bytes).map(Arc::from)
+    }
+
+    fn checked(&self, chunk: ChunkRef, bytes: Option<Vec<u8>>) -> Result<Vec<u8>> {
         let damaged = |what: String| Error::damaged(format!("{}/chunk {}", self.folder, chunk.id), 0, what);
         let bytes = bytes.ok_or_else(|| damaged("it is missing from the graph".to_owned()))?;
         if bytes.len() != chunk.len as usize {
@@ -143,7 +147,7 @@ impl Chunks {
         if xxh3_64(&bytes) != chunk.checksum {
             return Err(damaged("its checksum does not hold".to_owned()));
         }
-        Ok(Arc::from(bytes))
+        Ok(bytes)
     }
 
     /// A blob, to be read by place.
@@ -162,6 +166,17 @@ impl Chunks {
         let view = self.view(blob);
         let bytes = view.get(0..view.len())?;
         Ok(bytes.into_owned())
+    }
+
+    /// A whole blob, past the cache: what is read once would drive out what is read again.
+    pub(crate) fn blob_once(&self, blob: &Blob) -> Result<Vec<u8>> {
+        let read = |page: &ChunkRef| self.checked(*page, self.store.get(&page.id.to_be_bytes())?);
+        let Some((first, others)) = blob.pages.split_first() else { return Ok(Vec::new()) };
+        let mut bytes = read(first)?;
+        for page in others {
+            bytes.append(&mut read(page)?);
+        }
+        Ok(bytes)
     }
 
     /// A part of a blob.

@@ -506,8 +506,7 @@ pub(crate) fn rebuilt(
     let folder = graph_folder(graph);
     disk.remove_dir(&folder)?;
     let chunks = open_chunks(disk, options, &folder)?;
-    let mut state = State::new(chunks, store_id, history.start())?;
-    state.threads = options.seal_threads();
+    let mut state = State::new(chunks, store_id, history.start(), options.seal_threads())?;
     absorb(&mut state, disk, history, to, options, Keys::Remember)?;
     state.seal()?;
     Ok((state, graph))
@@ -535,9 +534,7 @@ pub(crate) fn load_graph(
         return Err(Error::damaged(folder, 0, "the graph is another store's"));
     }
     *covered = manifest.covered.max(*covered);
-    let mut state = State::load(chunks, manifest)?;
-    state.threads = options.seal_threads();
-    Ok(state)
+    State::load(chunks, manifest, options.seal_threads())
 }
 
 fn open_chunks(disk: &Arc<dyn Disk>, options: &Options, folder: &str) -> Result<Arc<Chunks>> {

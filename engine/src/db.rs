@@ -503,6 +503,8 @@ mod link_tests;
 #[cfg(test)]
 mod links_asked_tests;
 #[cfg(test)]
+mod names_tests;
+#[cfg(test)]
 mod own_times_tests;
 #[cfg(test)]
 mod small_runs_tests;

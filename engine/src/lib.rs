@@ -45,6 +45,7 @@ mod head;
 mod identities;
 mod links;
 mod manifest;
+mod name_index;
 mod names;
 mod number_rows;
 mod options;

@@ -14,6 +14,7 @@ use crate::dedupe::RunMeta;
 use crate::error::{Error, Result};
 use crate::evidence::LinksMeta;
 use crate::history::Position;
+use crate::name_index::NameIndexMeta;
 use crate::recorded::{OwnPage, RecordedPage};
 use crate::records;
 use crate::schema::{AttrId, Schema};
@@ -123,6 +124,8 @@ pub(crate) struct Manifest {
     /// Dictionaries of the symbol attributes, each in pages of strings.
     pub symbols: Vec<(AttrId, Vec<StringPage>)>,
     pub identities: Vec<StringPage>,
+    /// Where they are found by their texts.
+    pub name_index: NameIndexMeta,
     /// Whom they belong to.
     pub of_identities: CustomersMeta,
     /// What was said about them.
@@ -161,6 +164,7 @@ impl Manifest {
             ranges: Vec::new(),
             symbols: Vec::new(),
             identities: Vec::new(),
+            name_index: NameIndexMeta::default(),
             of_identities: CustomersMeta::default(),
             links: LinksMeta::default(),
             digests: Vec::new(),
@@ -217,6 +221,7 @@ impl Manifest {
         for page in self.symbols.iter().flat_map(|(_, pages)| pages).chain(&self.identities) {
             out.extend(&page.blob.pages);
         }
+        out.extend(self.name_index.chunks());
         out.extend(self.of_identities.chunks());
         out.extend(self.links.chunks());
         out.extend(self.present.pages.iter().chain(&self.erased.pages));

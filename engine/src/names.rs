@@ -8,7 +8,7 @@ use crate::customers::Customers;
 use crate::dead::Marks;
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::identities::Identities;
+use crate::identities::{Identities, NameTable};
 use crate::merge::{Rows, widen};
 use crate::model::IdentityOrdinal;
 use crate::records::FrameRows;
@@ -137,7 +137,7 @@ impl Names {
     /// [`Error::Limit`] past 2^32 - 2 identities.
     pub(crate) fn number_identities(&mut self, texts: &Strings) -> Result<Vec<u32>> {
         let mut identities = self.identities.write()?;
-        let numbers = texts.iter().map(|text| identities.try_intern(text)).collect::<Result<_>>()?;
+        let numbers = identities.try_intern_all(texts)?;
         self.ordinals = count_of(&identities)?;
         Ok(numbers)
     }
@@ -229,7 +229,7 @@ impl Names {
 }
 
 /// How many identities there are.
-fn count_of(identities: &StringTable) -> Result<u32> {
+fn count_of(identities: &NameTable) -> Result<u32> {
     u32::try_from(identities.len()).ok().filter(|&n| n < u32::MAX).ok_or(Error::Limit {
         what: "identities in a store",
         value: identities.len() as u64,

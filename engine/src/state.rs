@@ -107,19 +107,24 @@ pub(crate) struct Mark {
 
 impl State {
     /// The state of an empty graph.
-    pub(crate) fn new(chunks: Arc<Chunks>, store_id: [u8; 16], start: Position) -> Result<Self> {
-        Self::load(chunks, Manifest::new(store_id, start))
+    pub(crate) fn new(
+        chunks: Arc<Chunks>,
+        store_id: [u8; 16],
+        start: Position,
+        threads: usize,
+    ) -> Result<Self> {
+        Self::load(chunks, Manifest::new(store_id, start), threads)
     }
 
-    /// The state a manifest describes.
-    pub(crate) fn load(chunks: Arc<Chunks>, manifest: Manifest) -> Result<Self> {
+    /// The state a manifest describes; what is read and written much is, on some threads.
+    pub(crate) fn load(chunks: Arc<Chunks>, manifest: Manifest, threads: usize) -> Result<Self> {
         let mut names = Names::new(manifest.schema.clone());
         for (attr, pages) in &manifest.symbols {
             let table = load_table(&chunks, pages)?;
             names.symbols.insert(*attr, Arc::new(Symbols { table }));
         }
         names.ordinals = manifest.identities.iter().fold(0, |all, page| page.strings.saturating_add(all));
-        names.identities = Arc::new(Identities::of(&chunks, &manifest.identities));
+        names.identities = Arc::new(Identities::of(&chunks, &manifest, threads));
         names.customers = Customers::of_manifest(&chunks, &manifest.of_identities);
         let customers = match &manifest.customers {
             Some(meta) => Some(Arc::new(read_segment(&chunks, &names, meta, Wanted::All)?)),
@@ -154,7 +159,7 @@ impl State {
             concerned: RoaringBitmap::new(),
             recorded: Log::load(&chunks, &manifest.recorded, manifest.own_times.as_ref())?,
             end: manifest.covered,
-            threads: 1,
+            threads,
             written: Written::default(),
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
@@ -444,6 +449,7 @@ impl State {
         }
         if let Some(table) = self.names.identities.if_read() {
             save_table(&mut out, table.strings(), &mut manifest.identities)?;
+            manifest.name_index.extend(&mut out, table.strings(), self.threads)?;
         }
         let unused_keys = self.seen.seal(&mut out, &chunks)?;
         manifest.digests = self

@@ -9,9 +9,18 @@ use crate::strings::Strings;
 
 /// The strings of a page of a table.
 pub(crate) fn page_strings(chunks: &Chunks, page: &StringPage) -> Result<Strings> {
-    let what = format!("{}: a page of names", chunks.folder());
     let view = chunks.view(&page.blob);
-    let column = columns::decode(&view.get(0..view.len())?, page.strings as usize, &what)?;
+    decoded(chunks, page, &view.get(0..view.len())?)
+}
+
+/// As [`page_strings`], past the cache, for those who keep what they read.
+pub(crate) fn page_strings_once(chunks: &Chunks, page: &StringPage) -> Result<Strings> {
+    decoded(chunks, page, &chunks.blob_once(&page.blob)?)
+}
+
+fn decoded(chunks: &Chunks, page: &StringPage, bytes: &[u8]) -> Result<Strings> {
+    let what = format!("{}: a page of names", chunks.folder());
+    let column = columns::decode(bytes, page.strings as usize, &what)?;
     let Column::Str { codes, dictionary } = column else {
         return Err(Error::damaged(what, 0, "it holds no text"));
     };

@@ -1,5 +1,7 @@
 //! Strings laid end to end, and a table that numbers distinct ones.
 
+use std::hint::black_box;
+
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -41,7 +43,7 @@ impl Strings {
 
     /// Whether the one at `place` is `text`: of bytes alone, which needs no look at where
     /// characters begin.
-    fn is(&self, place: u32, text: &str) -> bool {
+    pub(crate) fn is(&self, place: u32, text: &str) -> bool {
         let place = place as usize;
         let start = match place {
             0 => 0,
@@ -51,9 +53,34 @@ impl Strings {
         end.wrapping_sub(start) == text.len() && self.text.as_bytes().get(start..end) == Some(text.as_bytes())
     }
 
+    /// Brings the strings at these places near: what lies far apart in memory is waited for together
+    /// where one load does not depend on the one before.
+    pub(crate) fn touch(&self, places: impl Iterator<Item = u32>) {
+        let end = |place: u32| self.ends.get((place as usize).wrapping_sub(1)).copied().unwrap_or(0);
+        let starts: Vec<u32> = places.map(end).collect();
+        let bytes = starts.iter().filter_map(|&start| self.text.as_bytes().get(start as usize));
+        black_box(bytes.fold(0, |all, byte| all ^ byte));
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|place| self.get(place))
+    }
+
+    /// Adds others at the end. Where there is no room for them, it is made for so many `times` as much and a
+    /// little more: growing by doubling would copy all, and touch memory that is never used.
+    pub(crate) fn append(&mut self, others: &Self, times: usize) {
+        let room =
+            |len: usize| len.saturating_mul(times.max(1)).saturating_add(len.saturating_mul(times) / 16);
+        if self.text.capacity() - self.text.len() < others.text.len() {
+            self.text.reserve_exact(room(others.text.len()));
+        }
+        if self.ends.capacity() - self.ends.len() < others.ends.len() {
+            self.ends.reserve_exact(room(others.ends.len()));
+        }
+        let before = self.text.len() as u32;
+        self.text.push_str(&others.text);
+        self.ends.extend(others.ends.iter().map(|end| end.wrapping_add(before)));
     }
 
     /// Removes all from that place on.
@@ -102,8 +129,8 @@ pub struct StringTable {
     table: HashTable<(u32, u32)>,
 }
 
-/// The upper half of a string's hash: what a table keeps of it.
-fn hash_of(text: &str) -> u32 {
+/// The upper half of a string's hash: what a table keeps of it. It lies in graphs, too.
+pub(crate) fn hash_of(text: &str) -> u32 {
     (xxh3_64(text.as_bytes()) >> 32) as u32
 }
 
@@ -142,12 +169,18 @@ fn dealt(held: impl ExactSizeIterator<Item = (u32, u32)> + Clone) -> Vec<(u32, u
 impl StringTable {
     /// The table of these strings, which must be distinct.
     pub fn from_strings(strings: Strings) -> Self {
-        let mut table = HashTable::with_capacity(strings.len());
-        let held = (0..strings.len()).map(|place| (hash_of(strings.get(place)), place as u32));
+        Self::of_later(strings, 0)
+    }
+
+    /// A table of strings that finds those from number `first` on; who asks for one has looked for it
+    /// among the others.
+    pub(crate) fn of_later(strings: Strings, first: usize) -> Self {
+        let mut table = HashTable::with_capacity(strings.len().saturating_sub(first));
+        let held = (first..strings.len()).map(|place| (hash_of(strings.get(place)), place as u32));
         let mut insert = |held: (u32, u32)| {
             table.insert_unique(spread(held.0), held, |held| spread(held.0));
         };
-        match strings.len() {
+        match held.len() {
             0..DEALT_STRINGS_MIN => held.for_each(insert),
             _ => dealt(held).into_iter().for_each(&mut insert),
         }

@@ -1,13 +1,17 @@
 //! Whether everybody is who all that was said makes them.
 
+use roaring::RoaringBitmap;
+
 use crate::block::Block;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::guards::Guards;
 use crate::model::{CustomerOrdinal, IdentityOrdinal};
+use crate::name_index::NameIndex;
 use crate::names::Names;
 use crate::schema::AttrId;
 use crate::state::State;
+use crate::strings::hash_of;
 use crate::ties::Ties;
 
 /// Every interaction of those who live must be of the customer that its identity belongs to.
@@ -30,6 +34,28 @@ pub(super) fn check_rows(
                 )));
             }
         }
+    }
+    Ok(())
+}
+
+/// Every identity must be found by its text, under its number.
+pub(super) fn check_index(state: &State) -> Result<()> {
+    let meta = &state.version.manifest.name_index;
+    let index = NameIndex::load(state.chunks(), meta, state.threads)?;
+    let identities = state.names.identities.read()?;
+    let damaged = |message: String| {
+        Error::damaged(format!("{}: an index of names", state.chunks().folder()), 0, message)
+    };
+    let mut found = RoaringBitmap::new();
+    for (hash, number) in index.all() {
+        let text = identities.get(number);
+        if hash != hash_of(text) || !found.insert(number) {
+            return Err(damaged(format!("`{text}` is not where it is looked for")));
+        }
+    }
+    // As many as there are numbers, and none twice; so it has to be the numbers alone that fit.
+    if index.names() > identities.len() || found.len() != index.names() as u64 {
+        return Err(damaged("it has other names than there are".to_owned()));
     }
     Ok(())
 }

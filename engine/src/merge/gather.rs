@@ -207,7 +207,7 @@ fn gather_strings(parts: &[Option<&Column>], runs: &[Run]) -> Result<Column> {
         translations.push(translation);
     }
     let codes = gather_codes(&all_codes, &translations, runs);
-    Ok(Column::Str { codes, dictionary: table.strings().clone() })
+    Ok(Column::Str { codes, dictionary: table.into_strings() })
 }
 
 /// The columns of the parts one after another; part `i` has `rows[i]` rows.

@@ -18,7 +18,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["graph_store", "clock"],
     &["disk", "options"],
     &["disk_sim", "history", "chunks"],
-    &["recorded", "customers", "dead", "evidence"],
+    &["recorded", "customers", "dead", "evidence", "name_index"],
     &["ties"],
     &["head", "manifest", "erased"],
     &["string_pages"],
