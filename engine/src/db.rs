@@ -2,6 +2,7 @@
 
 mod erase;
 mod links;
+mod retain;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::records::{self, CohortRecord, FINAL};
 use crate::snapshot::{Shown, Snapshot};
 use crate::state::bitmap_bytes;
 pub use erase::Erasure;
+pub use retain::Dropping;
 
 /// Sizes on disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -482,6 +484,8 @@ mod damage_tests;
 #[cfg(test)]
 mod dead_tests;
 #[cfg(test)]
+mod dropped_tests;
+#[cfg(test)]
 mod erase_tests;
 #[cfg(test)]
 mod erased_links_tests;
@@ -495,6 +499,10 @@ mod link_tests;
 mod links_asked_tests;
 #[cfg(test)]
 mod own_times_tests;
+#[cfg(test)]
+mod retain_tests;
+#[cfg(test)]
+mod retained_files_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

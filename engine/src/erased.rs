@@ -75,6 +75,12 @@ impl TakenOut {
         Arc::make_mut(&mut self.own).entry(recorded).or_insert(Taken::NOTHING).add(taken);
     }
 
+    /// Adds what was taken out by others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        more_of(&mut self.by_commit, &other.by_commit);
+        more_of(&mut self.own, &other.own);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.by_commit.is_empty() && self.own.is_empty()
     }
@@ -85,6 +91,13 @@ impl TakenOut {
         self.by_commit.range(..=commit).for_each(|(_, &taken)| sum.add(taken));
         self.own.range(..=at).for_each(|(_, &taken)| sum.add(taken));
         sum
+    }
+}
+
+fn more_of<K: Copy + Ord>(sum: &mut Arc<BTreeMap<K, Taken>>, more: &BTreeMap<K, Taken>) {
+    if !more.is_empty() {
+        let sum = Arc::make_mut(sum);
+        more.iter().for_each(|(&key, &taken)| sum.entry(key).or_insert(Taken::NOTHING).add(taken));
     }
 }
 

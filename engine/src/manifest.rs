@@ -16,11 +16,12 @@ use crate::evidence::LinksMeta;
 use crate::history::Position;
 use crate::recorded::{OwnPage, RecordedPage};
 use crate::records;
+use crate::retained::Retained;
 use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +124,8 @@ pub(crate) struct Manifest {
     pub customers: Option<SegmentMeta>,
     /// Who was erased; no bytes where nobody was.
     pub erased: Blob,
+    /// How far back interactions are kept.
+    pub retained: Retained,
     /// Chunks of earlier manifests that may still be in the store.
     pub doomed: Vec<u64>,
 }
@@ -157,6 +160,7 @@ impl Manifest {
             cohorts: Vec::new(),
             customers: None,
             erased: Blob::default(),
+            retained: Retained::default(),
             doomed: Vec::new(),
         }
     }

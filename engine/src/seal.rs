@@ -24,6 +24,7 @@ use crate::manifest::{Range, Run, SegmentMeta};
 use crate::merge::select_customers;
 use crate::model::CustomerOrdinal;
 use crate::names::Names;
+use crate::older::{Dropped, Older};
 use crate::order::merge_blocks;
 use crate::segment::{self, EncodedSegment};
 use crate::side_by_side::side_by_side;
@@ -69,6 +70,8 @@ pub(crate) struct Sources<'a> {
     pub names: &'a Names,
     /// What is dead in all the runs that there were, whether they say so or not.
     pub unmarked: &'a Unmarked,
+    /// What is not written again.
+    pub older: Option<&'a Older>,
     pub new: NewRows<'a>,
 }
 
@@ -77,6 +80,8 @@ struct Made {
     segments: Vec<MadeSegment>,
     index: IndexBuilder,
     tallies: Tallies,
+    /// What was left out.
+    dropped: Dropped,
 }
 
 /// A segment that is not in the graph yet.
@@ -110,7 +115,8 @@ impl MadeSegment {
 /// Makes the segments of a block of one range.
 fn make(range: u32, block: &Block) -> Result<Made> {
     let index = IndexBuilder::new(range);
-    let mut made = Made { segments: Vec::new(), index, tallies: Tallies::default() };
+    let (tallies, dropped) = (Tallies::default(), Dropped::default());
+    let mut made = Made { segments: Vec::new(), index, tallies, dropped };
     if block.customers.is_empty() {
         return Ok(made);
     }
@@ -218,20 +224,24 @@ impl Change {
 
     /// The segments of some customers.
     fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<Made> {
-        let Sources { chunks, names, unmarked, new } = *sources;
+        let Sources { chunks, names, unmarked, older, new } = *sources;
         let mut parts = Vec::new();
         for run in &self.merged {
             let dead = unmarked.customers();
             parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
         }
         parts.extend(new(span.clone())?);
-        make(self.range, &merged(names, parts)?)
+        let block = merged(names, parts)?;
+        let Some(older) = older else { return make(self.range, &block) };
+        let (block, dropped) = older.leave_out(self.range, block);
+        Ok(Made { dropped, ..make(self.range, &block)? })
     }
 }
 
 /// Adds new interactions to ranges: as their base where they have none, folded into
 /// a new base where they are many, else as a run. Runs that stay are marked with what is dead in
-/// them; a few ranges of which much is dead are folded, too. Spans of customers are made side by side
+/// them; a few ranges of which much is dead are folded, too, and those that have what is left out. Answers
+/// what that was. Spans of customers are made side by side
 /// on `threads`, and written in order.
 pub(crate) fn install(
     sources: &Sources<'_>,
@@ -239,8 +249,9 @@ pub(crate) fn install(
     ranges: &mut Vec<Range>,
     amounts: &BTreeMap<u32, Amount>,
     threads: usize,
-) -> Result<()> {
-    let worn = marks::worn(sources.unmarked, ranges);
+) -> Result<Dropped> {
+    let mut worn = marks::worn(sources.unmarked, ranges);
+    worn.extend(sources.older.iter().flat_map(|older| &older.ranges));
     let mut amounts = amounts.clone();
     for &number in &worn {
         amounts.entry(number).or_default();
@@ -267,6 +278,7 @@ pub(crate) fn install(
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
         changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
     let mut written: Option<(Run, IndexBuilder, Tallies)> = None;
+    let mut dropped = Dropped::default();
     side_by_side(
         threads,
         &steps,
@@ -281,12 +293,13 @@ pub(crate) fn install(
             }
             index.append(made.index)?;
             tallies.append(made.tallies);
+            dropped.add(made.dropped);
             if change.spans.last() != Some(*span) {
                 written = Some((run, index, tallies));
                 return Ok(());
             }
             if run.segments.is_empty() {
-                // Everything was dead, and the range has been left without a base.
+                // Everything was dead or dropped, and the range has been left without a base.
                 return Ok(());
             }
             run.index = out.blob(&index.finish()?)?;
@@ -299,7 +312,8 @@ pub(crate) fn install(
             }
             Ok(())
         },
-    )
+    )?;
+    Ok(dropped)
 }
 
 fn merged(names: &Names, mut parts: Vec<Block>) -> Result<Block> {

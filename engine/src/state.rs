@@ -4,7 +4,9 @@
 mod erase;
 mod links;
 mod pairs;
+mod retain;
 mod rewrite;
+mod seen;
 mod tables;
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,13 +16,12 @@ use roaring::RoaringBitmap;
 
 use crate::Schema;
 use crate::block::Block;
-use crate::chunks::{ChunkRef, ChunkWriter, Chunks};
+use crate::chunks::{ChunkWriter, Chunks};
 use crate::customers::Customers;
 use crate::dead::Unmarked;
-use crate::dedupe::{DigestSet, RunPages};
 use crate::digest;
 use crate::erased::Erased;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::identities::Identities;
@@ -28,101 +29,24 @@ use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, Version};
 use crate::merge::{Rows, select_customers};
 use crate::names::{Names, Symbols};
+use crate::older::Older;
 use crate::order::{merge_blocks, sort};
 use crate::recorded::Log;
 use crate::records::{self, CohortRecord, FrameRows};
+use crate::retained::Retained;
 use crate::schema::Role;
 use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
 use crate::tail::Tail;
 use crate::ties::Ties;
 pub(crate) use pairs::frames_of_rows;
+pub(crate) use seen::Seen;
 pub(crate) use tables::{bitmap, bitmap_bytes};
 use tables::{load_table, save_table};
 
 /// Keeps customers' rows apart from interactions in the index of what was seen.
 pub(crate) const DOMAIN_INTERACTIONS: u8 = 0;
 pub(crate) const DOMAIN_CUSTOMERS: u8 = 1;
-
-/// The event-id index: digests in memory and in sealed runs.
-pub(crate) struct Seen {
-    pub set: DigestSet,
-    pages: BTreeMap<u64, Vec<ChunkRef>>,
-    next_run: u64,
-}
-
-struct SeenPages<'a> {
-    chunks: &'a Chunks,
-    pages: &'a BTreeMap<u64, Vec<ChunkRef>>,
-}
-
-impl RunPages for SeenPages<'_> {
-    fn page(&self, run: u64, page: u32) -> Result<Arc<[u8]>> {
-        let chunk = self.pages.get(&run).and_then(|pages| pages.get(page as usize)).ok_or_else(|| {
-            Error::damaged(
-                self.chunks.folder(),
-                0,
-                format!("page {page} of event-id run {run} is not in the manifest"),
-            )
-        })?;
-        // Past the cache: a look-up reads each page once, and would drive out what queries use.
-        self.chunks.read(*chunk)
-    }
-}
-
-impl Seen {
-    fn load(runs: &[DigestRun], next_run: u64) -> Self {
-        Self {
-            set: DigestSet::with_runs(runs.iter().map(|run| run.meta.clone()).collect()),
-            pages: runs.iter().map(|run| (run.meta.run, run.pages.clone())).collect(),
-            next_run,
-        }
-    }
-
-    pub(crate) fn contains(&mut self, chunks: &Chunks, keys: &[u128]) -> Result<Vec<bool>> {
-        self.set.contains(keys, &SeenPages { chunks, pages: &self.pages })
-    }
-
-    /// As [`Seen::contains`], of the first `runs` runs alone.
-    pub(crate) fn in_first_runs(&mut self, chunks: &Chunks, keys: &[u128], runs: usize) -> Result<Vec<bool>> {
-        self.set.in_first_runs(keys, runs, &SeenPages { chunks, pages: &self.pages })
-    }
-
-    /// Seals the digests in memory.
-    fn seal_memory(&mut self, out: &mut ChunkWriter<'_>) -> Result<()> {
-        if self.set.unsealed() > 0 {
-            let encoded = self.set.encode_unsealed(self.next_run);
-            let pages = encoded.pages.into_iter().map(|page| out.chunk(page)).collect::<Result<_>>()?;
-            self.pages.insert(self.next_run, pages);
-            self.next_run += 1;
-            self.set.sealed(encoded.meta);
-        }
-        Ok(())
-    }
-
-    /// Seals the digests in memory, and merges runs that are due. Answers the
-    /// chunks that are no longer used.
-    fn seal(&mut self, out: &mut ChunkWriter<'_>, chunks: &Chunks) -> Result<Vec<u64>> {
-        let mut unused = Vec::new();
-        self.seal_memory(out)?;
-        while let Some(due) = self.set.due_merge() {
-            out.send()?;
-            let mut pages: BTreeMap<u32, ChunkRef> = BTreeMap::new();
-            let source = SeenPages { chunks, pages: &self.pages };
-            let meta = self.set.merge_runs(&due, self.next_run, &source, &mut |number, page| {
-                pages.insert(number, out.chunk(page)?);
-                Ok(())
-            })?;
-            for run in &due {
-                unused.extend(self.pages.remove(run).unwrap_or_default().iter().map(|chunk| chunk.id));
-            }
-            self.pages.insert(self.next_run, pages.into_values().collect());
-            self.next_run += 1;
-            self.set.replaced(&due, meta);
-        }
-        Ok(unused)
-    }
-}
 
 /// The writer's graph.
 pub(crate) struct State {
@@ -139,6 +63,10 @@ pub(crate) struct State {
     pub present: Arc<RoaringBitmap>,
     /// Who was taken out for good.
     pub erased: Erased,
+    /// How far back interactions are kept.
+    pub retained: Retained,
+    /// What the next seal drops.
+    older: Option<Older>,
     pub seen: Seen,
     pub store_key: u64,
     pub commit: u64,
@@ -224,6 +152,8 @@ impl State {
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
             rows: manifest.rows,
+            retained: manifest.retained.clone(),
+            older: None,
             links,
             ties: None,
             concerned: RoaringBitmap::new(),
@@ -476,8 +406,11 @@ impl State {
         let mut out = ChunkWriter::new(&chunks, self.next_chunk);
         let old = Arc::clone(&self.version);
         let mut manifest = old.manifest.clone();
-        let sources = Sources { chunks: &chunks, names: &self.names, unmarked: &self.unmarked, new };
-        install(&sources, &mut out, &mut manifest.ranges, rows_of, self.threads)?;
+        let older = self.older.take();
+        let (names, unmarked, older) = (&self.names, &self.unmarked, older.as_ref());
+        let sources = Sources { chunks: &chunks, names, unmarked, older, new };
+        let dropped = install(&sources, &mut out, &mut manifest.ranges, rows_of, self.threads)?;
+        self.forget_dropped(dropped);
         manifest.interactions =
             manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::live_rows).sum();
         manifest.schema = Schema::clone(&self.names.schema);
@@ -539,6 +472,7 @@ impl State {
         manifest.own_times = self.recorded.seal_own(&mut out, manifest.own_times.as_ref())?;
         manifest.commit = self.commit;
         manifest.rows = self.rows;
+        manifest.retained = self.retained.clone();
         manifest.covered = self.end;
         manifest.next_chunk = out.next();
 

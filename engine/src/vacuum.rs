@@ -1,21 +1,30 @@
-//! The history written anew without what was erased, and the graph made from that.
+//! The history written anew without what was erased or dropped, and the graph made from that.
 //!
 //! All is written beside what there is, and counts from the moment when HEAD names it. Commits keep
 //! their numbers and times, and rows their sequences; identities get other numbers, since those of
-//! the erased are not given any more.
+//! which nothing is left are not given any more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::absorb::frame_name;
+use crate::absorb::{coming, frame_name};
+use crate::block::Block;
+use crate::column::Column;
 use crate::commit::{Writer, graph_folder, rebuilt};
 use crate::erased::Coming;
 use crate::error::{Error, Result};
-use crate::history::{Frame, History};
+use crate::evidence::Entry;
+use crate::history::{Frame, FrameHeader, History};
+use crate::manifest::Range;
+use crate::model::IdentityOrdinal;
 use crate::records::links::{FrameLinks, Pair};
-use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows};
+use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows, RetainRecord};
+use crate::retained::{Cutoffs, kept};
+use crate::schema::AttrId;
+use crate::segment::Chosen;
+use crate::span::{Wanted, read_chosen};
 use crate::state::{State, bitmap, bitmap_bytes, cohort_record};
 
 /// What [`Db::vacuum`](crate::Db::vacuum) did.
@@ -33,16 +42,16 @@ pub struct VacuumReport {
     pub bytes_after: u64,
 }
 
-/// Writes the store anew without what was erased. Answers the history that it took the place of, whose
+/// Writes the store anew without what was erased or dropped. Answers the history that it took the place of, whose
 /// files are still there; `None` where there was nothing to remove.
 pub(crate) fn vacuum(writer: &mut Writer) -> Result<(VacuumReport, Option<History>)> {
     writer.check_writable()?;
     writer.seal()?;
     let bytes_before = bytes(writer)?;
     let mut report = VacuumReport { bytes_before, bytes_after: bytes_before, ..VacuumReport::default() };
-    let Some(erasures) = to_be_removed(&writer.history)? else { return Ok((report, None)) };
+    let Some(removing) = to_be_removed(&writer.history)? else { return Ok((report, None)) };
     let made = writer.history.successor().and_then(|mut history| {
-        copy(writer, &erasures, &mut history, &mut report)?;
+        copy(writer, &removing, &mut history, &mut report)?;
         graph(writer, &history).map(|(state, number)| (history, state, number))
     });
     let (history, state, number) = match made {
@@ -75,38 +84,62 @@ pub(crate) fn bytes(writer: &Writer) -> Result<u64> {
     Ok(history + of(&graph_folder(writer.graph))?)
 }
 
-/// Who was erased by a history that still has what was theirs.
-fn to_be_removed(history: &History) -> Result<Option<Coming>> {
-    let mut coming = Coming::default();
+/// What is to be removed from a history.
+struct Removing {
+    erasures: Coming,
+    cutoffs: Cutoffs,
+}
+
+/// Who was erased and what was dropped by a history that still has it.
+fn to_be_removed(history: &History) -> Result<Option<Removing>> {
+    let mut takes_out = Vec::new();
     let mut due = false;
     let mut headers = history.headers(history.start(), history.end());
     while let Some(outline) = headers.next()? {
-        if outline.header.kind & !FINAL == records::ERASE
-            && let Some(frame) = history.frames(outline.start, outline.end).next()?
-        {
-            let record = EraseRecord::decode(&frame.body, &frame_name(frame.start))?;
+        let kind = outline.header.kind & !FINAL;
+        if ![records::ERASE, records::RETAIN].contains(&kind) {
+            continue;
+        }
+        takes_out.push((outline.start, outline.end));
+        let Some(frame) = history.frames(outline.start, outline.end).next()? else { continue };
+        let what = frame_name(frame.start);
+        if kind == records::ERASE {
+            let record = EraseRecord::decode(&frame.body, &what)?;
             due |= !record.identities.is_empty() && !record.vacuumed;
-            record.identities.iter().for_each(|&key| coming.add(key, frame.header.commit));
+        } else {
+            let record = RetainRecord::decode(&frame.body, &what)?;
+            due |= record.said.is_some_and(|said| !said.vacuumed);
         }
     }
-    Ok(due.then_some(coming))
+    if !due {
+        return Ok(None);
+    }
+    coming(history, &takes_out).map(|(erasures, cutoffs)| Some(Removing { erasures, cutoffs }))
 }
 
-fn copy(writer: &Writer, erasures: &Coming, to: &mut History, report: &mut VacuumReport) -> Result<()> {
+fn copy(writer: &Writer, removing: &Removing, to: &mut History, report: &mut VacuumReport) -> Result<()> {
     let from = &writer.history;
     let mut rewriting = Rewriting {
         state: &writer.state,
-        erasures,
+        removing,
+        named: match removing.cutoffs.is_empty() {
+            true => RoaringBitmap::new(),
+            false => writer.state.named()?,
+        },
         removed: BTreeMap::new(),
         numbers: vec![None; writer.state.names.ordinals as usize],
         next: 0,
     };
     let mut frames = from.frames(from.start(), from.end());
     while let Some(mut frame) = frames.next()? {
-        let rows = rewriting.rewrite(&mut frame)?;
+        let (rows, met) = rewriting.rewrite(&mut frame)?;
         if rows > 0 {
             report.rows += rows;
             report.frames += 1;
+        }
+        if !met.is_empty() {
+            let header = FrameHeader { kind: records::RETAIN, rows: 0, ..frame.header };
+            to.append(header, &RetainRecord::met(met).encode()?)?;
         }
         to.append(frame.header, &frame.body)?;
     }
@@ -133,17 +166,22 @@ fn graph(writer: &Writer, history: &History) -> Result<(State, u64)> {
 /// Frames on their way into the new history.
 struct Rewriting<'a> {
     state: &'a State,
-    erasures: &'a Coming,
-    /// Rows that were left out, by the commit that erased whose they were.
+    removing: &'a Removing,
+    /// Identities of which something is left, where something was dropped.
+    named: RoaringBitmap,
+    /// Rows that were left out, by the commit that took them out.
     removed: BTreeMap<u64, u64>,
     /// The numbers that identities will have, by those that they have.
     numbers: Vec<Option<u32>>,
     next: u32,
 }
 
+/// Rows that were left out, and identities of theirs that are to be met all the same.
+type LeftOut = (u64, Vec<String>);
+
 impl Rewriting<'_> {
-    /// Takes out of a frame what was erased; answers how many rows that is.
-    fn rewrite(&mut self, frame: &mut Frame) -> Result<u64> {
+    /// Takes out of a frame what was erased or dropped.
+    fn rewrite(&mut self, frame: &mut Frame) -> Result<LeftOut> {
         let (what, commit) = (frame_name(frame.start), frame.header.commit);
         match frame.header.kind & !FINAL {
             records::INTERACTIONS | records::CUSTOMERS => return self.rows(frame, &what),
@@ -165,11 +203,27 @@ impl Rewriting<'_> {
                     frame.body = record.encode()?;
                 }
             }
+            records::RETAIN => {
+                let mut record = RetainRecord::decode(&frame.body, &what)?;
+                if let Some(said) = &mut record.said {
+                    said.removed += self.removed.remove(&commit).unwrap_or_default();
+                    (said.interactions, said.vacuumed) = (0, true);
+                }
+                let mut met = Vec::with_capacity(record.met.len());
+                for identity in std::mem::take(&mut record.met) {
+                    if self.is_named(&identity)? && !self.is_gone(&identity, commit) {
+                        self.number(&identity)?;
+                        met.push(identity);
+                    }
+                }
+                record.met = met;
+                frame.body = record.encode()?;
+            }
             records::LINKS => self.links(frame, &what)?,
             records::SCHEMA | records::SOURCE | records::COMMIT | records::GUARDS => {}
             kind => return Err(records::unknown_kind(kind, &what)),
         }
-        Ok(0)
+        Ok((0, Vec::new()))
     }
 
     /// Takes out what is said of the erased.
@@ -190,46 +244,105 @@ impl Rewriting<'_> {
 
     /// Whether what a commit has of an identity is erased afterwards.
     fn is_gone(&self, identity: &str, commit: u64) -> bool {
-        self.erasures.takes_out(self.state.identity_key(identity), commit)
+        self.removing.erasures.takes_out(self.state.identity_key(identity), commit)
     }
 
-    /// Meets an identity, in the order in which they will be met.
-    fn number(&mut self, identity: &str) -> Result<()> {
+    /// Whether something is left of an identity where something was dropped.
+    fn is_named(&self, identity: &str) -> Result<bool> {
         let known = self.state.names.identities.read()?.find(identity);
-        if let Some(number @ None) = known.and_then(|old| self.numbers.get_mut(old as usize)) {
-            *number = Some(self.next);
-            self.next += 1;
-        }
-        Ok(())
+        Ok(known.is_some_and(|number| self.named.contains(number)))
     }
 
-    fn rows(&mut self, frame: &mut Frame, what: &str) -> Result<u64> {
+    /// Meets an identity, in the order in which they will be met. Answers whether that is the first time.
+    fn number(&mut self, identity: &str) -> Result<bool> {
+        let known = self.state.names.identities.read()?.find(identity);
+        let Some(number @ None) = known.and_then(|old| self.numbers.get_mut(old as usize)) else {
+            return Ok(false);
+        };
+        *number = Some(self.next);
+        self.next += 1;
+        Ok(true)
+    }
+
+    fn rows(&mut self, frame: &mut Frame, what: &str) -> Result<LeftOut> {
         let commit = frame.header.commit;
         let mut identities = FrameRows::identities_in(&frame.body, what)?;
         let erasure = |text: &str| {
             let key = self.state.identity_key(text);
-            self.erasures.last_of(key).filter(|&erasure| commit <= erasure)
+            self.removing.erasures.last_of(key).filter(|&erasure| commit <= erasure)
         };
         let erasures: Vec<Option<u64>> = identities.iter().map(erasure).collect();
         let gone: Vec<bool> = erasures.iter().map(Option::is_some).collect();
-        let mut removed = 0;
-        if gone.contains(&true) {
-            let rows = FrameRows::decode(&frame.body, what)?;
+        let dropping = match frame.header.kind & !FINAL {
+            records::INTERACTIONS => self.removing.cutoffs.step(commit),
+            _ => None,
+        };
+        let (mut removed, mut met) = (0, Vec::new());
+        if gone.contains(&true) || dropping.is_some() {
+            let mut rows = FrameRows::decode(&frame.body, what)?;
+            let all = rows.len();
             for &code in &rows.identity_codes {
                 if let Some(erasure) = erasures.get(code as usize).copied().flatten() {
                     *self.removed.entry(erasure).or_default() += 1;
-                    removed += 1;
                 }
             }
             if let Some((left, _)) = rows.without_identities(&gone) {
-                frame.body = left.encode()?;
-                if frame.header.rows > 0 {
-                    frame.header.rows = left.len() as u32;
+                rows = left;
+            }
+            if let Some((dropping, cutoff)) = dropping
+                && let Some(stays) = kept(cutoff, &rows.times)
+            {
+                let dropped = stays.iter().filter(|stays| !**stays).count() as u64;
+                *self.removed.entry(dropping).or_default() += dropped;
+                // In the order of the frame, that of the rows that stay among them.
+                for identity in rows.identities.iter() {
+                    if self.is_named(identity)? && self.number(identity)? {
+                        met.push(identity.to_owned());
+                    }
                 }
-                identities = left.identities;
+                rows = rows.filtered(&stays);
+            }
+            removed = (all - rows.len()) as u64;
+            if removed > 0 {
+                frame.body = rows.encode()?;
+                if frame.header.rows > 0 {
+                    frame.header.rows = rows.len() as u32;
+                }
+                identities = rows.identities;
             }
         }
-        identities.iter().try_for_each(|text| self.number(text))?;
-        Ok(removed)
+        for text in identities.iter() {
+            self.number(text)?;
+        }
+        Ok((removed, met))
+    }
+}
+
+impl State {
+    /// Identities of which something is left: interactions that came under them, attributes, what was said
+    /// about them, a place in a cohort.
+    fn named(&self) -> Result<RoaringBitmap> {
+        let mut named = RoaringBitmap::new();
+        let of = [AttrId::IDENTITY];
+        let mut add = |block: &Block| {
+            if let Some(Column::Int { values, .. }) = block.column(AttrId::IDENTITY) {
+                named.extend(values.iter().map(|&identity| identity as u32));
+            }
+        };
+        self.tail.pieces().iter().for_each(|piece| add(&piece.living(Wanted::These(&of))));
+        for run in self.version.manifest.ranges.iter().flat_map(Range::all) {
+            for meta in &run.segments {
+                let (dead, all) = (self.unmarked.customers(), Chosen::Span(meta.first..=meta.last));
+                let read = read_chosen(self.chunks(), &self.names, run, dead, &all, Wanted::Untimed(&of))?;
+                read.iter().for_each(|read| add(&read.block));
+            }
+        }
+        named.extend(self.customers.iter().flat_map(|block| &block.customers));
+        self.cohorts.values().for_each(|cohort| named |= &**cohort);
+        for entries in self.links.parts(self.chunks()) {
+            let both = |entry: &Entry| [entry.one, entry.other];
+            named.extend(entries?.iter().flat_map(both).map(|IdentityOrdinal(identity)| identity));
+        }
+        Ok(named)
     }
 }

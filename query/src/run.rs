@@ -3,6 +3,7 @@
 
 mod erase;
 mod links;
+mod retain;
 mod why_not;
 
 use std::any::Any;
@@ -130,6 +131,9 @@ impl Run<'_> {
             Statement::Links(links) => return self.links(db, statement, links),
             Statement::Erase { customer } => {
                 return self.erase(db, &snapshot, customer, superfluous(statement, self.params));
+            }
+            Statement::Retain { last } => {
+                return self.retain(db, &snapshot, last.as_ref(), superfluous(statement, self.params));
             }
         };
         let mut planner = Planner::new(&snapshot, self.params);
