@@ -242,3 +242,56 @@ fn a_store_larger_than_memory_is_cut_and_made_anew() {
     assert!(portrait_of(&db.snapshot()) == told);
     assert_eq!(db.check().expect("checks").problems, Vec::<String>::new());
 }
+
+/// A number of /proc/self/status, in bytes.
+#[cfg(target_os = "linux")]
+fn of_process(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("reads");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("is told");
+    let number = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>();
+    number.expect("a number") * 1_024
+}
+
+/// `cargo test --release -p throughline-engine -- --ignored --nocapture memory_of_dropping`
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "measures; takes a minute"]
+fn the_memory_of_dropping_does_not_grow_with_the_store() {
+    let mut peaks = Vec::new();
+    for millions in [1_i64, 4] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options { memory_bytes: 32 << 20, clock: Clock::of(|| START), ..Options::default() };
+        let db = Db::open_with(folder.path().join("store"), options).expect("opens");
+        let mut import = db.import("many").expect("begins");
+        let kind = import.schema().role(Role::Kind).expect("core").id;
+        let text = import.schema().role(Role::Text).expect("core").id;
+        for part in 0..millions * 10 {
+            let mut batch = Batch::new(import.schema());
+            for row in 0..100_000_i64 {
+                let who = format!("crm:{}", (part * 100_000 + row) * 7_919 % (millions * 50_000));
+                let who = Identity::parse(&who).expect("parses");
+                batch.begin(&who, START - (row * 31 + part) % 800 * DAY + row);
+                batch.set(kind, ValueRef::Str(["call", "visit"][row as usize % 2])).expect("sets");
+                batch.set(text, ValueRef::Str(&format!("what was said the {row}th time"))).expect("sets");
+            }
+            import.push(batch).expect("pushes");
+        }
+        import.commit().expect("commits");
+        // From here on the peak is told anew.
+        std::fs::write("/proc/self/clear_refs", "5").expect("is reset");
+        let before = of_process("VmRSS");
+        let began = std::time::Instant::now();
+        let dropping = db.retain(days(100)).expect("drops");
+        let peak = of_process("VmHWM").saturating_sub(before);
+        println!(
+            "{millions} million: {} dropped in {:?}, {} MB more than the {} before",
+            dropping.interactions,
+            began.elapsed(),
+            peak >> 20,
+            before >> 20
+        );
+        peaks.push(peak);
+        assert_eq!(db.check().expect("checks").problems, Vec::<String>::new());
+    }
+    assert!(peaks[1] < peaks[0] * 2, "{peaks:?}");
+}

@@ -41,7 +41,8 @@ impl AsOf {
         let then = planner.engine(snapshot.as_of(at))?;
         let found_in = began.elapsed();
         if then.interactions() == 0 {
-            let message = format!("no interaction had been recorded by {}", format_instant(at));
+            let kept = if snapshot.retention().is_some() { " that is kept" } else { "" };
+            let message = format!("no interaction{kept} had been recorded by {}", format_instant(at));
             let warning = Diagnostic::warning("W503", lit.span, message).label("nothing is seen as of then");
             planner.sink.push(match then.first_recorded() {
                 None => warning.help("nothing has been recorded so far"),
