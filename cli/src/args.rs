@@ -24,6 +24,9 @@ pub(crate) enum Command {
     /// Read files of interactions into a store, which is made where there is none
     #[command(long_about = IMPORT)]
     Import(ImportArgs),
+    /// Say of interactions, by their event ids, what they should have been
+    #[command(long_about = AMEND)]
+    Amend(AmendArgs),
     /// Answer a query
     #[command(long_about = QUERY)]
     Query(QueryArgs),
@@ -139,14 +142,37 @@ Examples:
   throughline import contacts.db --links matches.csv
   zcat dump.jsonl.gz | jq -c '.events[]' | throughline import contacts.db -"#;
 
-const VACUUM: &str = "Write a store anew without what was erased or dropped. `ERASE CUSTOMER` takes somebody out of every \
-answer at once, and `RETAIN 24 MONTHS` what took place earlier; the files hold it until this is run. Afterwards no file of the store does: backups and \
+const VACUUM: &str = "Write a store anew without what was erased, redacted or dropped. `ERASE CUSTOMER` takes somebody out \
+of every answer at once, `REDACT` a value, and `RETAIN 24 MONTHS` what took place earlier; the files hold it until this is \
+run. Afterwards no file of the store does: backups and \
 exports made before, files that were imported and DB.rejects.csv are not the store's and stay as they are. Nothing else \
 changes: commits keep numbers and times, journeys their order.\n\n\
 History and graph are written beside the old ones, which takes about as long as importing everything again, and \
 as much room on the disk as the store has; then the old ones are removed. A run that is interrupted leaves the store as it \
 was, or done.\n\n\
 Example:\n  throughline query contacts.db \"ERASE CUSTOMER 'crm:42'\"\n  throughline vacuum contacts.db";
+const AMEND: &str = "Say of interactions, by their event ids, what they should have been: a topic that was found \
+later, that something was resolved. The file is csv or tsv, also packed as .gz or .zst; `-` is standard input.\n\n\
+Its columns are event_id, perhaps customer, and the attributes that are to change. An empty cell leaves the attribute as it \
+is, NULL leaves it without a value; a column that the store does not know becomes an attribute of words. With a customer \
+in every row journeys are read one by one; else the event ids of the store are searched, once for every 100,000 rows.\n\n\
+Answers go by the new values from then on, and AS OF a time before by the old ones. Rows are committed as they come; \
+what is so already is not written again, so that a run that was interrupted is simply run again. Rows that are \
+refused are counted by reason and written, with their line, to DB.rejects.csv.\n\n\
+Example:\n  throughline amend contacts.db topics.csv";
+
+#[derive(Debug, Args)]
+pub(crate) struct AmendArgs {
+    /// The store: a folder
+    pub(crate) db: PathBuf,
+    /// The file, `-` for standard input
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
+    /// Where refused rows go [default: DB.rejects.csv]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejects: Option<PathBuf>,
+}
 
 const BACKUP: &str = "Copy a store into a folder that is not there yet, or is empty. Copied is the history, which is \
 all that a store knows: commits and when they were recorded, customers' attributes, cohorts. Each frame is read back from \
@@ -170,8 +196,8 @@ identities, in order), cohorts.parquet, and map.toml, with which `import` makes 
 answers.\n\n\
 Kept are the identity, time and sequence of each row, when it was recorded, all attributes with their types and roles, \
 links, cuts and the rules for joining, so that customers are the same, journeys come in the same order, AS OF shows the \
-same of rows, and a source that is imported again adds nothing. Written down, but not read back, are by which commit each \
-row came, when links were recorded (AS OF goes by when the export is imported), and cohorts. Rows that no ORDER BY sorts \
+same of rows, and a source that is imported again adds nothing. Interactions are written as they are now, without what \
+they were before they were amended. Written down, but not read back, are by which commit each row came, when links were recorded (AS OF goes by when the export is imported), and cohorts. Rows that no ORDER BY sorts \
 may come in another order. `throughline backup` keeps all of that.\n\n\
 Example:\n  throughline export contacts.db contacts/";
 

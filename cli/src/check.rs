@@ -57,17 +57,21 @@ pub(crate) fn rebuild(db: &Db) -> Outcome<()> {
     Ok(())
 }
 
-/// Writes the store anew without what was erased or dropped.
+/// Writes the store anew without what was erased, redacted or dropped.
 pub(crate) fn vacuum(db: &Db) -> Outcome<()> {
     let started = Instant::now();
     let report = db.vacuum()?;
     if report.files == 0 {
-        say("nothing was erased or dropped that is still in the files");
+        say("nothing was erased, redacted or dropped that is still in the files");
         return Ok(());
+    }
+    let mut removed = many(report.rows, "row");
+    if report.values > 0 {
+        removed = format!("{removed} and {}", many(report.values, "value"));
     }
     say(&format!(
         "removed {} from {} of the history in {:.2} s; wrote {}, {} with the graph where there were {}",
-        many(report.rows, "row"),
+        removed,
         many(report.frames, "frame"),
         started.elapsed().as_secs_f64(),
         many(report.files, "file"),

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, GenerateArgs, ImportArgs, QueryArgs};
+use args::{AmendArgs, Cli, Command, GenerateArgs, ImportArgs, QueryArgs};
 use failure::{Failure, Outcome};
 use store::say;
 
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Outcome<()> {
     match command {
         Command::Import(args) => import(&args),
+        Command::Amend(args) => amend(&args),
         Command::Query(args) => query(&args),
         Command::Shell(args) => shell::run(args.db.as_deref(), args.read_only),
         Command::Info(args) => info::info(&store::open(&args.db, true)?, &args.db, args.format),
@@ -66,6 +67,19 @@ fn run(command: Command) -> Outcome<()> {
         Command::Generate(args) => generate(&args),
         Command::Demo(args) => demo::demo(args.keep.as_deref()),
     }
+}
+
+fn amend(args: &AmendArgs) -> Outcome<()> {
+    import::check_readable([&args.file])?;
+    let rejects = args.rejects.clone().unwrap_or_else(|| import::default_rejects(&args.db));
+    if files::same(&args.file, &rejects) {
+        return Err(Failure::said(format!(
+            "{} cannot be read and take the refused rows at once; name another file with --rejects",
+            args.file.display()
+        )));
+    }
+    let db = store::open_with_memory(&args.db, false, args.memory.memory)?;
+    import::amend(&db, &args.file, rejects)
 }
 
 fn import(args: &ImportArgs) -> Outcome<()> {

@@ -11,6 +11,8 @@ pub(crate) use sorter::{SCRATCH, SCRATCH_MOVED, Sorter};
 
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use crate::disk::Disk;
 use crate::erased::Coming;
 use crate::error::Result;
@@ -18,12 +20,14 @@ use crate::history::{FrameHeader, History, Position};
 use crate::merge::Rows;
 use crate::model::Millis;
 use crate::options::Options;
+use crate::records::amend::FrameEdits;
 use crate::records::links::{FrameLinks, GuardsRecord};
 use crate::records::{self, EraseRecord, FrameRows, RetainRecord};
 use crate::retained::Cutoffs;
 use crate::schema::Subject;
-use crate::settle::{Moves, number_anew, rows_of};
+use crate::settle::{MOVED_AT_ONCE, Moves, number_anew, rows_of};
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
+use crate::versions::{Versions, customers_of, settled};
 
 /// So many customers are moved in memory: some 5 MB of usual journeys.
 const MOVED_IN_MEMORY: u64 = if cfg!(test) { 2 } else { 1 << 12 };
@@ -114,7 +118,7 @@ fn absorb_within(
     while let Some(frame) = frames.next()? {
         let what = frame_name(frame.start);
         if let Some(rows) = take_frame(state, frame.header, &frame.body, &what, keys)? {
-            state.note_present(&rows.customers);
+            state.note_present(&customers_of(&rows));
             sorter.push(rows)?;
         }
         end = (frame.header.commit, frame.end);
@@ -123,15 +127,20 @@ fn absorb_within(
     seal_sorted(state, &mut sorter, disk, options)
 }
 
-/// Settles customers, in memory where they are few. Where they are many all is sealed with them.
+/// Settles customers, and does what is to be done to interactions, in memory where they are few.
+/// Where they are many all is sealed with them.
 pub(crate) fn settle(state: &mut State, disk: &Arc<dyn Disk>, options: &Options) -> Result<()> {
     let moves = state.moves()?;
-    if moves.left.len() <= MOVED_IN_MEMORY {
-        return state.settle_into(&moves, &mut |state, rows| state.add_to_tail(rows));
+    if moves.left.len() + state.edits.identities() <= MOVED_IN_MEMORY {
+        state.settle_into(&moves, &mut |state, rows| state.add_to_tail(rows))?;
+        return state.settle_edits();
     }
     let mut sorter = Sorter::new(Arc::clone(disk), options.memory_bytes);
-    for piece in state.tail.take() {
+    for piece in state.tail.take().into_iter().chain(state.past.take()) {
         sorter.push(rows_of(piece.into_living()))?;
+    }
+    for rows in state.edits.take() {
+        sorter.push(rows)?;
     }
     seal_moved(state, &moves, &mut sorter, disk, options)
 }
@@ -159,7 +168,7 @@ fn seal_moved(
     // Before anybody is written, so that nobody is written twice.
     let mut moving = Sorter::new(Arc::clone(disk), options.memory_bytes / 2).in_folder(SCRATCH_MOVED);
     let mut take = |state: &mut State, rows: Rows| {
-        state.note_present(&rows.customers);
+        state.note_present(&customers_of(&rows));
         moving.push(rows)
     };
     state.settle_into(moves, &mut take)?;
@@ -169,10 +178,27 @@ fn seal_moved(
             number_anew(&names, &mut rows)?;
             take(state, rows)
         })?;
+    }
+    // What is sealed of those of whom something is to be changed comes to lie with the changes.
+    let edited = state.take_edited()?;
+    let mut each = edited.iter();
+    loop {
+        let some: RoaringBitmap = each.by_ref().take(MOVED_AT_ONCE).collect();
+        if some.is_empty() {
+            break;
+        }
+        for block in state.take_out(&some)? {
+            take(state, rows_of(block))?;
+        }
+    }
+    if !(moves.left.is_empty() && edited.is_empty()) {
         sorted = sorted.with(moving.end()?);
     }
     let names = state.names.clone();
-    state.seal_with(&sorted.amounts(), &|span| sorted.read(&names, span))
+    state.seal_with(&sorted.amounts(), &|span| match sorted.read(&names, span)? {
+        None => Ok(Versions::default()),
+        Some(block) => settled(block),
+    })
 }
 
 /// The name of a frame, for messages.
@@ -198,6 +224,9 @@ pub(crate) fn take_frame(
         records::COHORT => state.set_cohort(cohort_record(body, what)?, commit)?,
         records::ERASE => state.take_erasure(&EraseRecord::decode(body, what)?, commit)?,
         records::RETAIN => state.take_retention(&RetainRecord::decode(body, what)?, commit, recorded)?,
+        kind @ (records::AMEND | records::REDACT) => {
+            return state.take_edits(FrameEdits::decode(body, what)?, kind, (commit, recorded), what);
+        }
         kind @ (records::INTERACTIONS | records::CUSTOMERS) => {
             let frame = FrameRows::decode(body, what)?;
             if keys == Keys::Remember {

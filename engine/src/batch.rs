@@ -26,6 +26,13 @@ pub enum ValueRef<'a> {
     Time(Millis),
 }
 
+impl ValueRef<'_> {
+    /// As it is written where an attribute holds text.
+    pub(crate) fn to_text(self) -> String {
+        text_of(self)
+    }
+}
+
 /// One interaction, for applications that append a few at a time.
 ///
 /// ```

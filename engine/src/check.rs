@@ -2,6 +2,7 @@
 
 mod erased;
 mod identities;
+mod past;
 mod recorded;
 mod retained;
 
@@ -81,7 +82,11 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
                 report.problems.push(error.to_string());
             }
         }
+        if let Err(error) = past::check_past(state, number, range) {
+            report.problems.push(error.to_string());
+        }
     }
+    report.problems.extend(past::check_unsealed(state).err().map(|error| error.to_string()));
     state.unmarked.customers().remove_from(&mut living);
     for piece in state.tail.pieces() {
         living.extend(piece.block().customers.iter().filter(|customer| !piece.is_dead(**customer)));
@@ -175,6 +180,9 @@ fn check_run(
         let bounds = (block.customers.first().copied(), block.customers.last().copied());
         if bounds != (Some(meta.first), Some(meta.last)) || block.rows() as u64 != meta.rows {
             return Err(damaged("it does not hold what the manifest says"));
+        }
+        if !past::is_current(&block) {
+            return Err(damaged("it holds interactions as they were before they were amended"));
         }
         let sequence = |row: usize| match block.column(AttrId::SEQUENCE) {
             Some(crate::Column::Int { values, .. }) => values.get(row).copied().unwrap_or_default() as u64,

@@ -4,6 +4,8 @@
 //! and syncs once. A commit that was not synced is wholly absent: it is not in
 //! memory, and reopening cuts it off.
 
+mod located;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use crate::records::{self, EraseRecord, FINAL, FrameRows, RetainRecord, Retained
 use crate::retain::Retain;
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State, frames_of_rows};
+pub(crate) use located::{Located, LocatedEvent};
 
 /// So much text is kept in memory however little memory there is.
 const TAIL_TEXT_BYTES_MIN: usize = 1 << 20;
@@ -60,6 +63,7 @@ enum Work {
     Links(Box<FrameLinks>),
     Erase(Arc<Erasing>),
     Retain(Arc<Retaining>),
+    Edits(Box<Located>),
 }
 
 /// A customer to be erased, and what became of it.
@@ -103,6 +107,10 @@ impl Ticket {
 
     fn takes_out(&self) -> bool {
         matches!(*self.work.lock(), Some(Work::Erase(_) | Work::Retain(_)))
+    }
+
+    pub(crate) fn edits(edits: Located) -> Arc<Self> {
+        Self::new(Work::Edits(Box::new(edits)))
     }
 
     pub(crate) fn take_answer(&self) -> Option<Result<Commit>> {
@@ -308,6 +316,17 @@ impl Writer {
                 let said = RetainedSaid { retain, cutoff, interactions, vacuumed, removed: 0 };
                 frames.push((records::RETAIN, RetainRecord::say(said).encode()?));
             }
+            Work::Edits(edits) => {
+                // They were looked for before the writer's turn came.
+                self.state.check_not_erased(edits.events.iter().map(|event| event.identity.as_str()))?;
+                self.state.check_kept(edits.events.iter().map(|event| event.time))?;
+                let (frame, declared) = edits.frame(&round.schema)?;
+                if let Some(declared) = declared {
+                    frames.push((records::SCHEMA, records::to_bytes(&declared)?));
+                    declared_now = Some(declared);
+                }
+                frames.push((edits.kind, frame.encode()?));
+            }
             Work::Append(interactions) => {
                 let (mut batch, declared) = self.batch(&interactions, &round.schema)?;
                 let taken = self.state.retained.takes(&batch.times);
@@ -470,8 +489,8 @@ impl Writer {
 
     /// Seals the tail once it is full.
     pub(crate) fn seal_if_full(&mut self) -> Result<()> {
-        let full = self.state.tail_rows() >= self.options.tail_interactions
-            || self.state.tail_text_bytes() >= (self.options.memory_bytes / 4).max(TAIL_TEXT_BYTES_MIN);
+        let full = self.state.unsealed_rows() >= self.options.tail_interactions
+            || self.state.unsealed_text_bytes() >= (self.options.memory_bytes / 4).max(TAIL_TEXT_BYTES_MIN);
         if full { self.seal() } else { Ok(()) }
     }
 

@@ -1,5 +1,6 @@
 //! The open store.
 
+mod amend;
 mod erase;
 mod links;
 mod retain;
@@ -471,6 +472,10 @@ fn last_commit_end(history: &History, acknowledged: Position) -> Result<Position
 
 #[cfg(test)]
 mod also_tests;
+#[cfg(test)]
+mod amend_tests;
+#[cfg(test)]
+mod amended_tests;
 #[cfg(test)]
 mod as_of_tests;
 #[cfg(test)]

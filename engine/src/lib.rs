@@ -30,6 +30,7 @@ pub mod disk_sim;
 pub mod graph_store;
 pub mod history;
 
+mod amendments;
 mod batch;
 mod cache;
 mod chunks;
@@ -54,6 +55,7 @@ mod records;
 mod retain;
 mod retained;
 mod span;
+mod versions;
 
 mod absorb;
 mod backup;
@@ -73,6 +75,7 @@ mod import;
 mod snapshot;
 mod vacuum;
 
+pub use amendments::{Amendment, Corrected, Corrections, Redaction};
 pub use backup::BackupReport;
 pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;

@@ -68,11 +68,21 @@ pub(crate) struct Range {
     pub base: Run,
     /// What came since, oldest first.
     pub runs: Vec<Run>,
+    /// Versions of interactions that were amended away, oldest first, without tallies. Only who asks
+    /// of an earlier time reads them.
+    pub past: Vec<Run>,
 }
 
 impl Range {
+    /// The runs of what is current.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Run> {
         std::iter::once(&self.base).chain(&self.runs)
+    }
+
+    /// Those, and where `past` is set the runs of earlier versions.
+    pub(crate) fn versions(&self, past: bool) -> impl Iterator<Item = &Run> {
+        let past: &[Run] = if past { &self.past } else { &[] };
+        self.all().chain(past)
     }
 }
 
@@ -201,7 +211,7 @@ impl Manifest {
             out.push(meta.header);
             out.extend(&meta.body.pages);
         };
-        for run in self.ranges.iter().flat_map(Range::all) {
+        for run in self.ranges.iter().flat_map(|range| range.versions(true)) {
             for meta in &run.segments {
                 segment(meta, &mut out);
             }

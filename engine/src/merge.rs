@@ -6,12 +6,14 @@
 
 mod cut;
 mod gather;
+mod pick;
 mod sort;
 #[cfg(test)]
 mod tests;
 mod widen;
 
 pub use cut::{concat, live_places, select_customers, select_places, select_rows, without_customers};
+pub use pick::pick_rows;
 pub use sort::{Rows, concat_rows, sort_rows};
 pub use widen::widen;
 

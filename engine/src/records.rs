@@ -2,7 +2,7 @@
 //!
 //! A commit is one or more frames of one commit number; the last one has
 //! [`FINAL`] set in its kind. Kinds up to 31 that stand for nothing yet are kept for
-//! amendments and the catalogue.
+//! the catalogue.
 //!
 //! A body of rows, little-endian:
 //!
@@ -17,6 +17,7 @@
 //! sequence, how often the same content came before in its source, and, where a row of the frame
 //! says so itself, when it was recorded.
 
+pub(crate) mod amend;
 pub(crate) mod links;
 
 mod erase;
@@ -53,6 +54,10 @@ pub(crate) const COHORT: u8 = 6;
 pub(crate) const LINKS: u8 = 16;
 /// The rules for joining identities from here on; see [`links`].
 pub(crate) const GUARDS: u8 = 17;
+/// Values of interactions that are others from here on; see [`amend`].
+pub(crate) const AMEND: u8 = 18;
+/// Values of interactions that are not known any more, and never were; see [`amend`].
+pub(crate) const REDACT: u8 = 19;
 /// Whom the store forgets, and whom it may know again ([`EraseRecord`]).
 pub(crate) const ERASE: u8 = 20;
 /// How far back interactions are kept ([`RetainRecord`]).

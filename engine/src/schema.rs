@@ -16,13 +16,21 @@ impl AttrId {
     pub const COMMIT: Self = Self(u16::MAX - 1);
     /// Reserved: the ordinal of the identity it came under, an `Int` never null.
     pub const IDENTITY: Self = Self(u16::MAX - 2);
+    /// Reserved: the number of the commit that amended it away, an `Int`; only versions that are
+    /// not read any more have one.
+    pub const UNTIL: Self = Self(u16::MAX - 3);
     /// Reserved: when it was recorded, an `Int` in milliseconds since 1970 UTC; NULL, or without a
     /// column, where it was when its commit was.
     pub const RECORDED: Self = Self(u16::MAX - 4);
+    /// Reserved: the number of the commit whose amendment made it what it is, an `Int`; NULL, or
+    /// without a column, where it is as it was recorded.
+    pub const SINCE: Self = Self(u16::MAX - 5);
+    /// Reserved: what is to be done to an interaction, in rows that are on their way to it alone.
+    pub(crate) const EDIT: Self = Self(u16::MAX - 6);
 
     /// Whether this is one of the reserved columns, which no schema lists.
     pub fn is_reserved(self) -> bool {
-        self.0 >= Self::RECORDED.0
+        self.0 >= Self::EDIT.0
     }
 }
 

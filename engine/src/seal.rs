@@ -7,6 +7,7 @@
 
 mod due;
 mod marks;
+mod past;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -30,6 +31,7 @@ use crate::segment::{self, EncodedSegment};
 use crate::side_by_side::side_by_side;
 use crate::span::{Wanted, read_run};
 use crate::tallies::Tallies;
+use crate::versions::Versions;
 
 /// Interactions merged at once while folding.
 const FOLD_ROWS: u64 = 1 << 19;
@@ -61,8 +63,8 @@ impl Amount {
     }
 }
 
-/// Gives the new interactions of some customers, or none.
-pub(crate) type NewRows<'a> = &'a (dyn Fn(RangeInclusive<CustomerOrdinal>) -> Result<Option<Block>> + Sync);
+/// Gives the new interactions of some customers, and new earlier versions, if any.
+pub(crate) type NewRows<'a> = &'a (dyn Fn(RangeInclusive<CustomerOrdinal>) -> Result<Versions> + Sync);
 
 /// What a seal reads.
 pub(crate) struct Sources<'a> {
@@ -198,16 +200,19 @@ struct Change {
     /// Of the run that comes of it; [`BASE`] for a base.
     level: u8,
     spans: Vec<RangeInclusive<CustomerOrdinal>>,
+    /// Runs of earlier versions that are merged with those that are new.
+    past: Vec<Run>,
 }
 
 /// The level of a base.
 const BASE: u8 = u8::MAX;
 
 impl Change {
-    fn of(number: u32, range: &mut Range, amount: Amount, work: Work) -> Self {
+    fn of(number: u32, range: &mut Range, amount: Amount, work: Work, older: Option<&Older>) -> Self {
+        let past = past::merged(range, work == Work::Fold, older.map(|older| older.cutoff));
         let (merged, level) = match work {
             Work::Fold => {
-                let Range { base, runs } = std::mem::take(range);
+                let (base, runs) = (std::mem::take(&mut range.base), std::mem::take(&mut range.runs));
                 (std::iter::once(base).chain(runs).collect(), BASE)
             }
             // Merges come before seals: they are older. What is new goes into the merge at once: it
@@ -218,23 +223,27 @@ impl Change {
             }
             Work::Run => (Vec::new(), 0),
         };
-        let all = Amount::of(&merged.iter().collect::<Vec<_>>()).and(amount);
-        Self { range: number, spans: spans(number, all).collect(), merged, level }
+        let all = Amount::of(&merged.iter().chain(&past).collect::<Vec<_>>()).and(amount);
+        Self { range: number, spans: spans(number, all).collect(), merged, level, past }
     }
 
-    /// The segments of some customers.
-    fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<Made> {
+    /// The segments of some customers, and of earlier versions of theirs.
+    fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<(Made, Made)> {
         let Sources { chunks, names, unmarked, older, new } = *sources;
-        let mut parts = Vec::new();
-        for run in &self.merged {
-            let dead = unmarked.customers();
-            parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
-        }
-        parts.extend(new(span.clone())?);
-        let block = merged(names, parts)?;
-        let Some(older) = older else { return make(self.range, &block) };
-        let (block, dropped) = older.leave_out(self.range, block);
-        Ok(Made { dropped, ..make(self.range, &block)? })
+        let made = |runs: &[Run], new: Block| {
+            let mut parts = Vec::new();
+            for run in runs {
+                let dead = unmarked.customers();
+                parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
+            }
+            parts.extend((new.rows() > 0).then_some(new));
+            let block = merged(names, parts)?;
+            let Some(older) = older else { return make(self.range, &block) };
+            let (block, dropped) = older.leave_out(self.range, block);
+            Ok(Made { dropped, ..make(self.range, &block)? })
+        };
+        let Versions { current, past } = new(span.clone())?;
+        Ok((made(&self.merged, current)?, made(&self.past, past)?))
     }
 }
 
@@ -270,50 +279,75 @@ pub(crate) fn install(
     for ((&number, &amount), work) in amounts.iter().zip(due(&loads, new_rows)) {
         let work = if worn.contains(&number) { Work::Fold } else { work };
         if let Some(range) = ranges.get_mut(number as usize) {
-            changes.push(Change::of(number, range, amount, work));
+            changes.push(Change::of(number, range, amount, work, sources.older));
         }
     }
     // What is merged is read without the dead, and needs no marks.
     marks::mark(sources, out, ranges)?;
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
         changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
-    let mut written: Option<(Run, IndexBuilder, Tallies)> = None;
+    let mut written: Option<(Growing, Growing)> = None;
     let mut dropped = Dropped::default();
     side_by_side(
         threads,
         &steps,
         |(change, span)| change.make(sources, span),
-        |(change, span), made| {
-            let (mut run, mut index, mut tallies) = written.take().unwrap_or_else(|| {
-                let run = Run { level: change.level, ..Run::default() };
-                (run, IndexBuilder::new(change.range), Tallies::default())
-            });
-            for segment in made.segments {
-                run.segments.push(segment.write(out)?);
-            }
-            index.append(made.index)?;
-            tallies.append(made.tallies);
-            dropped.add(made.dropped);
+        |(change, span), (mut made, made_past)| {
+            let (mut run, mut past) =
+                written.take().unwrap_or_else(|| (Growing::new(change.range), Growing::new(change.range)));
+            // Earlier versions are counted nowhere.
+            dropped.add(std::mem::take(&mut made.dropped));
+            run.add(made, out)?;
+            past.add(made_past, out)?;
             if change.spans.last() != Some(*span) {
-                written = Some((run, index, tallies));
+                written = Some((run, past));
                 return Ok(());
             }
-            if run.segments.is_empty() {
-                // Everything was dead or dropped, and the range has been left without a base.
-                return Ok(());
-            }
-            run.index = out.blob(&index.finish()?)?;
-            run.tallies = out.blob(&tallies.encode()?)?;
-            if let Some(range) = ranges.get_mut(change.range as usize) {
+            let Some(range) = ranges.get_mut(change.range as usize) else { return Ok(()) };
+            // Where everything was dead or dropped the range has been left without a base.
+            if let Some(run) = run.finish(change.level, true, out)? {
                 match change.level {
                     BASE => range.base = run,
                     _ => range.runs.push(run),
                 }
             }
+            range.past.extend(past.finish(past::LEVEL, false, out)?);
             Ok(())
         },
     )?;
     Ok(dropped)
+}
+
+/// A run that is being written.
+struct Growing {
+    segments: Vec<SegmentMeta>,
+    index: IndexBuilder,
+    tallies: Tallies,
+}
+
+impl Growing {
+    fn new(range: u32) -> Self {
+        Self { segments: Vec::new(), index: IndexBuilder::new(range), tallies: Tallies::default() }
+    }
+
+    fn add(&mut self, made: Made, out: &mut ChunkWriter<'_>) -> Result<()> {
+        for segment in made.segments {
+            self.segments.push(segment.write(out)?);
+        }
+        self.index.append(made.index)?;
+        self.tallies.append(made.tallies);
+        Ok(())
+    }
+
+    /// The run, if there is anything in it.
+    fn finish(self, level: u8, tallied: bool, out: &mut ChunkWriter<'_>) -> Result<Option<Run>> {
+        if self.segments.is_empty() {
+            return Ok(None);
+        }
+        let index = out.blob(&self.index.finish()?)?;
+        let tallies = if tallied { out.blob(&self.tallies.encode()?)? } else { Blob::default() };
+        Ok(Some(Run { level, segments: self.segments, index, tallies, ..Run::default() }))
+    }
 }
 
 fn merged(names: &Names, mut parts: Vec<Block>) -> Result<Block> {

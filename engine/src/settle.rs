@@ -12,14 +12,15 @@ use roaring::RoaringBitmap;
 use crate::block::Block;
 use crate::column::Column;
 use crate::error::Result;
-use crate::merge::Rows;
+use crate::merge::{Rows, concat_rows};
 use crate::model::{CustomerOrdinal, IdentityOrdinal};
 use crate::names::Names;
+use crate::order::sort;
 use crate::schema::AttrId;
 use crate::state::State;
 
 /// Customers whose journeys are read at once.
-const MOVED_AT_ONCE: usize = if cfg!(test) { 3 } else { 1 << 12 };
+pub(crate) const MOVED_AT_ONCE: usize = if cfg!(test) { 3 } else { 1 << 12 };
 
 /// Who is of another customer than before.
 #[derive(Debug, Default)]
@@ -87,6 +88,26 @@ impl State {
                 take(self, rows)?;
             }
         }
+    }
+}
+
+impl State {
+    /// Does the edits that wait, in memory. Customers must have been settled.
+    pub(crate) fn settle_edits(&mut self) -> Result<()> {
+        let mut parts = self.edits.take();
+        let edited = self.take_edited()?;
+        if parts.is_empty() {
+            return Ok(());
+        }
+        for rows in &mut parts {
+            number_anew(&self.names, rows)?;
+            // Types may have widened since they came.
+            let columns = std::mem::take(&mut rows.columns).into_iter();
+            rows.columns = columns.map(|(attr, column)| (attr, self.names.conform(attr, column))).collect();
+        }
+        parts.extend(self.take_out(&edited)?.into_iter().map(rows_of));
+        let block = sort(&self.names, concat_rows(parts)?)?;
+        self.add_versions(block)
     }
 }
 

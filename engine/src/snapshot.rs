@@ -2,6 +2,7 @@
 
 mod as_of;
 mod customers;
+mod events;
 mod indexed;
 mod links;
 mod parted;
@@ -30,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::limits::RANGE_CUSTOMERS;
-use crate::manifest::{Range, SegmentMeta, Version};
+use crate::manifest::{Range, Run, SegmentMeta, Version};
 use crate::model::{CustomerOrdinal, Millis};
 use crate::names::Names;
 pub use crate::names::Symbols;
@@ -39,9 +40,10 @@ use crate::recorded::Log;
 use crate::retained::Retention;
 use crate::schema::{AttrId, Schema};
 use crate::segment::Chosen;
-use crate::span::{Wanted, read_range_of, stored_bytes};
+use crate::span::{Wanted, read_runs_of, stored_bytes};
 use crate::state::State;
 use crate::tail::{Tail, TailPiece};
+use crate::versions::Which;
 use as_of::AsOf;
 use relinked::{LastRelinked, Overlay};
 use units::{range_units, units};
@@ -54,6 +56,8 @@ pub struct Snapshot {
     /// Of whom all that is sealed is dead, whether the runs say so or not.
     dead: Marks,
     tail: Tail,
+    /// Versions of interactions that were amended away.
+    past: Tail,
     /// Of each piece of the tail, where its interactions are.
     tail_units: Vec<Arc<[Unit]>>,
     customers: Option<Arc<Block>>,
@@ -124,6 +128,7 @@ impl Snapshot {
             version: Arc::clone(&state.version),
             dead: state.unmarked.customers().clone(),
             tail: state.tail.clone(),
+            past: state.past.clone(),
             customers: state.customers.clone(),
             cohorts: state.cohorts.clone(),
             present: Arc::clone(&state.present),
@@ -213,7 +218,8 @@ impl Snapshot {
     pub fn read_untimed(&self, unit: usize, wanted: &[AttrId]) -> Result<Block> {
         let unit = *self.unit(unit)?;
         let chosen = Chosen::Span(unit.first..=unit.last);
-        self.read_chosen(unit.first / RANGE_CUSTOMERS, &chosen, wanted, false).map(|(block, _)| block)
+        self.read_chosen(unit.first / RANGE_CUSTOMERS, &chosen, (wanted, false), Which::Current)
+            .map(|(block, _)| block)
     }
 
     /// As [`Snapshot::read`], for any customers of one range of 65,536.
@@ -222,7 +228,7 @@ impl Snapshot {
     /// As [`Snapshot::read`].
     pub fn read_span(&self, span: RangeInclusive<CustomerOrdinal>, wanted: &[AttrId]) -> Result<Block> {
         let range = *span.start() / RANGE_CUSTOMERS;
-        self.read_chosen(range, &Chosen::Span(span), wanted, true).map(|(block, _)| block)
+        self.read_chosen(range, &Chosen::Span(span), (wanted, true), Which::Current).map(|(block, _)| block)
     }
 
     /// As [`Snapshot::read`], of some customers alone, of whom those of other units are left out. Of
@@ -239,15 +245,17 @@ impl Snapshot {
     ) -> Result<(Block, u64)> {
         let unit = *self.unit(unit)?;
         let these: Vec<CustomerOrdinal> = customers.range(unit.first..=unit.last).collect();
-        self.read_chosen(unit.first / RANGE_CUSTOMERS, &Chosen::These(&these), wanted, true)
+        self.read_chosen(unit.first / RANGE_CUSTOMERS, &Chosen::These(&these), (wanted, true), Which::Current)
     }
 
+    /// Chosen customers of a range with the wanted columns, and times where that is set. Where an
+    /// earlier instant is seen the versions are those of then.
     fn read_chosen(
         &self,
         number: u32,
         chosen: &Chosen<'_>,
-        wanted: &[AttrId],
-        timed: bool,
+        (wanted, timed): (&[AttrId], bool),
+        which: Which,
     ) -> Result<(Block, u64)> {
         let mut wanted = wanted.to_vec();
         wanted.sort_unstable();
@@ -256,29 +264,43 @@ impl Snapshot {
         let nothing = Range::default();
         let range = self.version.manifest.ranges.get(number as usize).unwrap_or(&nothing);
         let within = |segment: &SegmentMeta| !chosen.within(segment.first, segment.last).is_empty();
-        let sealed: usize = range.all().filter(|run| run.segments.iter().any(within)).count();
         // Of those who are all dead, too: it is no more than a bound.
         let touched = |piece: &&TailPiece| !chosen.places(&piece.block().customers).is_empty();
-        let tail: Vec<&TailPiece> = self.tail.pieces().iter().filter(touched).collect();
         let elsewhere = self.overlay.as_ref().filter(|overlay| overlay.touches(chosen));
-        let segments = || range.all().flat_map(|run| &run.segments).filter(|segment| within(segment));
         let as_of = match self.as_of {
             Some(as_of) if as_of.whole => None,
-            Some(_) if tail.is_empty() && elsewhere.is_none() && !self.may_hide(segments())? => None,
+            Some(_) if elsewhere.is_none() && !self.tail.pieces().iter().any(|piece| touched(&piece)) => {
+                let segments = range.all().flat_map(|run| &run.segments).filter(|segment| within(segment));
+                if self.may_hide(segments)? { self.as_of } else { None }
+            }
             as_of => as_of,
         };
         if as_of.is_some() {
             wanted.extend(self.recording_columns(as_of.as_ref()));
-            wanted.sort_unstable();
-            wanted.dedup();
         }
+        let which = match (self.as_of, as_of) {
+            (None, _) => which,
+            // Where nothing is hidden what is current was so then.
+            (Some(_), None) => Which::Current,
+            (Some(_), Some(as_of)) => Which::KnownBy(as_of.commit),
+        };
+        let past = which != Which::Current;
+        if past {
+            wanted.extend([AttrId::SINCE, AttrId::UNTIL]);
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let sealed: usize = range.versions(past).filter(|run| run.segments.iter().any(within)).count();
+        let pieces = self.tail.pieces().iter().chain(if past { self.past.pieces() } else { &[] });
+        let tail: Vec<&TailPiece> = pieces.filter(touched).collect();
         let alone = sealed + tail.len() + usize::from(elsewhere.is_some()) <= 1;
         // What is read in from elsewhere shares no customer with anything.
         let shares = sealed + tail.len() > 1;
         let ordered = if shares { with_sequence(&wanted) } else { wanted.clone() };
         // Merging goes by time.
         let columns = if timed || !alone { Wanted::These(&ordered) } else { Wanted::Untimed(&ordered) };
-        let (mut parts, mut bytes) = self.parts(range, &tail, chosen, columns)?;
+        let runs = || range.versions(past);
+        let (mut parts, mut bytes) = self.parts(runs(), &tail, chosen, (columns, which))?;
         let add = |parts: &mut Vec<Block>, wanted| match elsewhere {
             None => Ok(0),
             Some(overlay) => overlay.read(chosen, wanted).map(|(block, bytes)| {
@@ -292,7 +314,7 @@ impl Snapshot {
             1 => parts.into_iter().next().unwrap_or_default(),
             _ => {
                 let mut all = || {
-                    let (mut parts, more) = self.parts(range, &tail, chosen, Wanted::All)?;
+                    let (mut parts, more) = self.parts(runs(), &tail, chosen, (Wanted::All, which))?;
                     bytes += more + add(&mut parts, None)?;
                     Ok(parts)
                 };
@@ -320,19 +342,20 @@ impl Snapshot {
         stored_bytes(&self.version.chunks, range, &(unit.first..=unit.last), wanted, timed)
     }
 
-    fn parts(
+    fn parts<'a>(
         &self,
-        range: &Range,
+        runs: impl Iterator<Item = &'a Run>,
         tail: &[&TailPiece],
         chosen: &Chosen<'_>,
-        wanted: Wanted<'_>,
+        (wanted, which): (Wanted<'_>, Which),
     ) -> Result<(Vec<Block>, u64)> {
-        let read = read_range_of(&self.version.chunks, &self.names, range, &self.dead, chosen, wanted)?;
+        let read = read_runs_of(&self.version.chunks, &self.names, runs, &self.dead, chosen, wanted)?;
         let bytes = read.iter().map(|read| read.bytes).sum();
-        let mut parts: Vec<Block> = read.into_iter().map(|read| read.block).collect();
-        parts.extend(tail.iter().map(|piece| piece.cut(chosen, wanted)));
-        parts.retain(|part| !part.customers.is_empty());
-        Ok((parts, bytes))
+        let read = read.into_iter().map(|read| read.block);
+        let parts = read.chain(tail.iter().map(|piece| piece.cut(chosen, wanted)));
+        // Versions of one interaction are not told apart by what orders interactions.
+        let parts = parts.map(|part| which.of(part)).filter(|part| !part.customers.is_empty());
+        Ok((parts.collect(), bytes))
     }
 
     fn unit(&self, unit: usize) -> Result<&Unit> {

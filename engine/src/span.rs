@@ -216,18 +216,18 @@ pub(crate) fn read_run(
     Ok(read_chosen(chunks, names, run, dead, &Chosen::Span(span), wanted)?.map(|read| read.block))
 }
 
-/// What a range holds of chosen customers, oldest first; blocks may share customers. `dead` is dead
-/// in every run.
-pub(crate) fn read_range_of(
+/// What runs of a range hold of chosen customers, oldest first; blocks may share customers. `dead` is
+/// dead in every run.
+pub(crate) fn read_runs_of<'a>(
     chunks: &Chunks,
     names: &Names,
-    range: &Range,
+    runs: impl IntoIterator<Item = &'a Run>,
     dead: &Marks,
     chosen: &Chosen<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Vec<ReadBlock>> {
     let mut parts = Vec::new();
-    for run in range.all() {
+    for run in runs {
         parts.extend(read_chosen(chunks, names, run, dead, chosen, wanted)?);
     }
     Ok(parts)

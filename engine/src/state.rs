@@ -1,6 +1,7 @@
 //! The graph as the writer holds it: what is sealed, what is in memory since,
 //! and the names and keys that new rows are checked against.
 
+mod edits;
 mod erase;
 mod links;
 mod pairs;
@@ -39,6 +40,8 @@ use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
 use crate::tail::Tail;
 use crate::ties::Ties;
+use crate::versions::{Versions, are_edits};
+pub(crate) use edits::Edits;
 pub(crate) use pairs::frames_of_rows;
 pub(crate) use seen::Seen;
 pub(crate) use tables::{bitmap, bitmap_bytes};
@@ -54,6 +57,11 @@ pub(crate) struct State {
     pub version: Arc<Version>,
     /// Unsealed interactions.
     pub tail: Tail,
+    /// Unsealed versions of interactions that were amended away; whoever has some in here has
+    /// interactions in the tail.
+    pub past: Tail,
+    /// What is to be done to interactions, until it is settled.
+    pub edits: Edits,
     /// Of whom all that is sealed is dead, until the next seal marks the runs.
     pub unmarked: Unmarked,
     /// Rows of customers' attributes, sorted; an interaction's columns by another subject.
@@ -167,6 +175,8 @@ impl State {
             erased,
             names,
             tail: Tail::default(),
+            past: Tail::default(),
+            edits: Edits::default(),
             unmarked: Unmarked::default(),
             customers,
             cohorts,
@@ -182,14 +192,19 @@ impl State {
         self.tail.rows()
     }
 
-    /// Bytes of text among the unsealed interactions.
-    pub(crate) fn tail_text_bytes(&self) -> usize {
-        self.tail.text_bytes()
+    /// Interactions in memory, and versions of them.
+    pub(crate) fn unsealed_rows(&self) -> usize {
+        self.tail.rows() + self.past.rows()
+    }
+
+    /// Bytes of text among those.
+    pub(crate) fn unsealed_text_bytes(&self) -> usize {
+        self.tail.text_bytes() + self.past.text_bytes()
     }
 
     /// Whether there is nothing in memory that a seal would write, as far as interactions go.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.tail.is_empty() && self.unmarked.customers().is_empty()
+        self.tail.is_empty() && self.past.is_empty() && self.unmarked.customers().is_empty()
     }
 
     pub(crate) fn interactions(&self) -> u64 {
@@ -335,6 +350,7 @@ impl State {
                 Arc::new(block)
             };
             self.tail.change(conform);
+            self.past.change(conform);
             self.customers = self.customers.as_ref().map(conform);
         }
     }
@@ -348,14 +364,18 @@ impl State {
         Ok(())
     }
 
-    /// Adds interactions to the ones in memory.
+    /// Adds interactions to the ones in memory, or versions of them, or edits to those that wait.
     pub(crate) fn add_to_tail(&mut self, rows: Rows) -> Result<()> {
+        if are_edits(&rows) {
+            self.edits.add(rows);
+            return Ok(());
+        }
         if rows.is_empty() {
             return Ok(());
         }
         self.note_present(&rows.customers);
         let block = sort(&self.names, rows)?;
-        self.tail.add(&self.names, block)
+        self.add_versions(block)
     }
 
     pub(crate) fn note_present(&mut self, customers: &[u32]) {
@@ -388,14 +408,19 @@ impl State {
     /// Writes what is in memory into the graph.
     pub(crate) fn seal(&mut self) -> Result<()> {
         let block = self.tail.merged(&self.names)?;
+        let past = self.past.merged(&self.names)?;
         let mut rows_of: BTreeMap<u32, Amount> = BTreeMap::new();
         for (place, customer) in block.customers.iter().enumerate() {
             rows_of.entry(customer / RANGE_CUSTOMERS).or_default().rows += block.journey(place).len() as u64;
         }
         let text_of_row = block.text_bytes().div_ceil(block.rows().max(1)) as u64;
         rows_of.values_mut().for_each(|amount| amount.text = amount.rows.saturating_mul(text_of_row));
+        let cut = |block: &Block, span| match block.customers.is_empty() {
+            true => Block::default(),
+            false => select_customers(block, span),
+        };
         self.seal_with(&rows_of, &|span| {
-            Ok(Some(select_customers(&block, span)).filter(|block| !block.customers.is_empty()))
+            Ok(Versions { current: cut(&block, span.clone()), past: cut(&past, span) })
         })
     }
 
@@ -493,6 +518,7 @@ impl State {
 
         self.next_chunk = manifest.next_chunk;
         self.tail = Tail::default();
+        self.past = Tail::default();
         self.unmarked = Unmarked::default();
         self.links.sealed(&manifest.links);
         self.names.customers.sealed(&chunks, &manifest.of_identities);

@@ -1,8 +1,10 @@
-//! The history written anew without what was erased or dropped, and the graph made from that.
+//! The history written anew without what was erased, redacted or dropped, and the graph made from that.
 //!
 //! All is written beside what there is, and counts from the moment when HEAD names it. Commits keep
 //! their numbers and times, and rows their sequences; identities get other numbers, since those of
 //! which nothing is left are not given any more.
+
+mod redactions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use crate::evidence::Entry;
 use crate::history::{Frame, FrameHeader, History};
 use crate::manifest::Range;
 use crate::model::IdentityOrdinal;
+use crate::records::amend::FrameEdits;
 use crate::records::links::{FrameLinks, Pair};
 use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows, RetainRecord};
 use crate::retained::{Cutoffs, kept};
@@ -26,13 +29,17 @@ use crate::schema::AttrId;
 use crate::segment::Chosen;
 use crate::span::{Wanted, read_chosen};
 use crate::state::{State, bitmap, bitmap_bytes, cohort_record};
+use redactions::Redactions;
 
 /// What [`Db::vacuum`](crate::Db::vacuum) did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VacuumReport {
     /// Rows that are not in the history any more: interactions and customers' attributes.
     pub rows: u64,
-    /// Frames of the history that had some of them.
+    /// Values that are not in the history any more: of interactions that were redacted, and what
+    /// amendments said of the erased.
+    pub values: u64,
+    /// Frames of the history that had some of these.
     pub frames: u64,
     /// History files that were written; none where nothing was to be removed.
     pub files: u64,
@@ -42,16 +49,18 @@ pub struct VacuumReport {
     pub bytes_after: u64,
 }
 
-/// Writes the store anew without what was erased or dropped. Answers the history that it took the place of, whose
+/// Writes the store anew without what was erased, redacted or dropped. Answers the history that it took the place of, whose
 /// files are still there; `None` where there was nothing to remove.
 pub(crate) fn vacuum(writer: &mut Writer) -> Result<(VacuumReport, Option<History>)> {
     writer.check_writable()?;
     writer.seal()?;
     let bytes_before = bytes(writer)?;
     let mut report = VacuumReport { bytes_before, bytes_after: bytes_before, ..VacuumReport::default() };
-    let Some(removing) = to_be_removed(&writer.history)? else { return Ok((report, None)) };
+    let Some(gone) = to_be_removed(&writer.history, writer.state.store_key)? else {
+        return Ok((report, None));
+    };
     let made = writer.history.successor().and_then(|mut history| {
-        copy(writer, &removing, &mut history, &mut report)?;
+        copy(writer, &gone, &mut history, &mut report)?;
         graph(writer, &history).map(|(state, number)| (history, state, number))
     });
     let (history, state, number) = match made {
@@ -85,24 +94,30 @@ pub(crate) fn bytes(writer: &Writer) -> Result<u64> {
 }
 
 /// What is to be removed from a history.
-struct Removing {
+struct Gone {
     erasures: Coming,
     cutoffs: Cutoffs,
+    redactions: Redactions,
 }
 
-/// Who was erased and what was dropped by a history that still has it.
-fn to_be_removed(history: &History) -> Result<Option<Removing>> {
+/// Who was erased, and what was dropped or redacted, by a history that still has it.
+fn to_be_removed(history: &History, store_key: u64) -> Result<Option<Gone>> {
+    let mut redactions = Redactions::new(store_key);
     let mut takes_out = Vec::new();
     let mut due = false;
     let mut headers = history.headers(history.start(), history.end());
     while let Some(outline) = headers.next()? {
         let kind = outline.header.kind & !FINAL;
-        if ![records::ERASE, records::RETAIN].contains(&kind) {
+        if ![records::ERASE, records::RETAIN, records::REDACT].contains(&kind) {
+            continue;
+        }
+        let Some(frame) = history.frames(outline.start, outline.end).next()? else { continue };
+        let (what, commit) = (frame_name(frame.start), frame.header.commit);
+        if kind == records::REDACT {
+            redactions.add(&FrameEdits::decode(&frame.body, &what)?, commit);
             continue;
         }
         takes_out.push((outline.start, outline.end));
-        let Some(frame) = history.frames(outline.start, outline.end).next()? else { continue };
-        let what = frame_name(frame.start);
         if kind == records::ERASE {
             let record = EraseRecord::decode(&frame.body, &what)?;
             due |= !record.identities.is_empty() && !record.vacuumed;
@@ -111,38 +126,41 @@ fn to_be_removed(history: &History) -> Result<Option<Removing>> {
             due |= record.said.is_some_and(|said| !said.vacuumed);
         }
     }
+    due |= !redactions.is_empty();
     if !due {
         return Ok(None);
     }
-    coming(history, &takes_out).map(|(erasures, cutoffs)| Some(Removing { erasures, cutoffs }))
+    let (erasures, cutoffs) = coming(history, &takes_out)?;
+    Ok(Some(Gone { erasures, cutoffs, redactions }))
 }
 
-fn copy(writer: &Writer, removing: &Removing, to: &mut History, report: &mut VacuumReport) -> Result<()> {
+fn copy(writer: &Writer, gone: &Gone, to: &mut History, report: &mut VacuumReport) -> Result<()> {
     let from = &writer.history;
     let mut rewriting = Rewriting {
         state: &writer.state,
-        removing,
-        named: match removing.cutoffs.is_empty() {
+        gone,
+        named: match gone.cutoffs.is_empty() {
             true => RoaringBitmap::new(),
             false => writer.state.named()?,
         },
         removed: BTreeMap::new(),
+        values: 0,
         numbers: vec![None; writer.state.names.ordinals as usize],
         next: 0,
     };
     let mut frames = from.frames(from.start(), from.end());
     while let Some(mut frame) = frames.next()? {
+        let values = rewriting.values;
         let (rows, met) = rewriting.rewrite(&mut frame)?;
-        if rows > 0 {
-            report.rows += rows;
-            report.frames += 1;
-        }
+        report.rows += rows;
+        report.frames += u64::from(rows > 0 || rewriting.values > values);
         if !met.is_empty() {
             let header = FrameHeader { kind: records::RETAIN, rows: 0, ..frame.header };
             to.append(header, &RetainRecord::met(met).encode()?)?;
         }
         to.append(frame.header, &frame.body)?;
     }
+    report.values = rewriting.values;
     to.sync()
 }
 
@@ -166,9 +184,11 @@ fn graph(writer: &Writer, history: &History) -> Result<(State, u64)> {
 /// Frames on their way into the new history.
 struct Rewriting<'a> {
     state: &'a State,
-    removing: &'a Removing,
+    gone: &'a Gone,
     /// Identities of which something is left, where something was dropped.
     named: RoaringBitmap,
+    /// Values that were left out.
+    values: u64,
     /// Rows that were left out, by the commit that took them out.
     removed: BTreeMap<u64, u64>,
     /// The numbers that identities will have, by those that they have.
@@ -220,6 +240,13 @@ impl Rewriting<'_> {
                 frame.body = record.encode()?;
             }
             records::LINKS => self.links(frame, &what)?,
+            records::AMEND => self.amendments(frame, &what)?,
+            records::REDACT => {
+                // It is done to all frames before it. That there was one is kept.
+                let edits = FrameEdits::decode(&frame.body, &what)?;
+                let nothing = vec![false; edits.given.len()];
+                frame.body = edits.filtered(&nothing).encode()?;
+            }
             records::SCHEMA | records::SOURCE | records::COMMIT | records::GUARDS => {}
             kind => return Err(records::unknown_kind(kind, &what)),
         }
@@ -242,9 +269,35 @@ impl Rewriting<'_> {
         Ok(())
     }
 
+    /// Takes out what is amended of the erased or dropped, or was redacted afterwards.
+    fn amendments(&mut self, frame: &mut Frame, what: &str) -> Result<()> {
+        let commit = frame.header.commit;
+        let mut edits = FrameEdits::decode(&frame.body, what)?;
+        let gone: Vec<bool> = edits.rows.identities.iter().map(|text| self.is_gone(text, commit)).collect();
+        let cutoff = self.gone.cutoffs.of(commit);
+        let stays = |(&code, &time): (&u32, &i64)| {
+            !gone.get(code as usize).copied().unwrap_or_default()
+                && cutoff.is_none_or(|cutoff| time >= cutoff)
+        };
+        let mut values = 0;
+        let keep: Vec<bool> = edits.rows.identity_codes.iter().zip(&edits.rows.times).map(stays).collect();
+        let changed = keep.contains(&false);
+        if changed {
+            values = edits.values();
+            edits = edits.filtered(&keep);
+            values -= edits.values();
+        }
+        let redacted = self.gone.redactions.leave_out_of_edits(&mut edits, commit)?;
+        if changed || redacted > 0 {
+            frame.body = edits.encode()?;
+        }
+        self.values += values + redacted;
+        Ok(())
+    }
+
     /// Whether what a commit has of an identity is erased afterwards.
     fn is_gone(&self, identity: &str, commit: u64) -> bool {
-        self.removing.erasures.takes_out(self.state.identity_key(identity), commit)
+        self.gone.erasures.takes_out(self.state.identity_key(identity), commit)
     }
 
     /// Whether something is left of an identity where something was dropped.
@@ -269,12 +322,12 @@ impl Rewriting<'_> {
         let mut identities = FrameRows::identities_in(&frame.body, what)?;
         let erasure = |text: &str| {
             let key = self.state.identity_key(text);
-            self.removing.erasures.last_of(key).filter(|&erasure| commit <= erasure)
+            self.gone.erasures.last_of(key).filter(|&erasure| commit <= erasure)
         };
         let erasures: Vec<Option<u64>> = identities.iter().map(erasure).collect();
         let gone: Vec<bool> = erasures.iter().map(Option::is_some).collect();
         let dropping = match frame.header.kind & !FINAL {
-            records::INTERACTIONS => self.removing.cutoffs.step(commit),
+            records::INTERACTIONS => self.gone.cutoffs.step(commit),
             _ => None,
         };
         let (mut removed, mut met) = (0, Vec::new());
@@ -309,6 +362,14 @@ impl Rewriting<'_> {
                     frame.header.rows = rows.len() as u32;
                 }
                 identities = rows.identities;
+            }
+        }
+        if self.gone.redactions.concern(&identities) {
+            let mut rows = FrameRows::decode(&frame.body, what)?;
+            let values = self.gone.redactions.leave_out(&mut rows, commit);
+            if values > 0 {
+                frame.body = rows.encode()?;
+                self.values += values;
             }
         }
         for text in identities.iter() {

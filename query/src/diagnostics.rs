@@ -54,6 +54,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("E419", "a predicate that names a later or a repeated step"),
     ("E420", "a pattern that can be empty"),
     ("E421", "an identity that is linked to itself"),
+    ("E422", "what an interaction is known by, which is not amended"),
+    ("E423", "an event id that no interaction has"),
     ("E424", "AS OF a time of which it is not known any more what was known"),
     ("E499", "a query that cannot be planned"),
     ("W501", "a value that never occurs"),

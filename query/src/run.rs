@@ -1,6 +1,7 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+mod corrections;
 mod erase;
 mod links;
 mod retain;
@@ -135,6 +136,7 @@ impl Run<'_> {
             Statement::Retain { last } => {
                 return self.retain(db, &snapshot, last.as_ref(), superfluous(statement, self.params));
             }
+            Statement::Correction(correction) => return self.correct(db, statement, correction),
         };
         let mut planner = Planner::new(&snapshot, self.params);
         planner.sink.extend(superfluous(statement, self.params));
@@ -592,6 +594,8 @@ fn saved_schema() -> RowSchema {
 
 #[cfg(test)]
 mod code_tests;
+#[cfg(test)]
+mod corrections_tests;
 #[cfg(test)]
 mod erase_tests;
 #[cfg(test)]

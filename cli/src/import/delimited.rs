@@ -13,7 +13,7 @@ use super::taking::Taking;
 use crate::failure::{Failure, Outcome};
 
 /// Bytes that are looked at to guess the separator.
-const HEADER_BYTES: u64 = 1 << 16;
+pub(super) const HEADER_BYTES: u64 = 1 << 16;
 
 /// Reads a whole source into the intake.
 pub(crate) fn read(
@@ -67,7 +67,7 @@ pub(crate) fn read(
 }
 
 /// A record, or why it is none and its bytes.
-type Row = Result<StringRecord, (Reason, ByteRecord)>;
+pub(super) type Row = Result<StringRecord, (Reason, ByteRecord)>;
 
 fn take(table: &mut impl Taking, intake: &mut Intake<'_>, line: u64, row: &Row) -> Outcome<()> {
     match row {
@@ -80,7 +80,7 @@ fn take(table: &mut impl Taking, intake: &mut Intake<'_>, line: u64, row: &Row) 
 }
 
 /// Records with the physical line each begins on.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     reader: csv::Reader<Terminated<BufReader<R>>>,
     spare: ByteRecord,
     carriage_returns: bool,
@@ -88,7 +88,7 @@ struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     /// `carriage_returns` where lines end in CR LF.
-    fn new(text: R, delimiter: u8, carriage_returns: bool) -> Self {
+    pub(super) fn new(text: R, delimiter: u8, carriage_returns: bool) -> Self {
         let inner = BufReader::with_capacity(1 << 18, text);
         let end = if carriage_returns { b'\r' } else { b'\n' };
         let reader = csv::ReaderBuilder::new()
@@ -101,7 +101,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next record; `Err` inside where it is not UTF-8, or has no end.
-    fn next(&mut self) -> csv::Result<Option<(u64, Row)>> {
+    pub(super) fn next(&mut self) -> csv::Result<Option<(u64, Row)>> {
         let mut record = std::mem::take(&mut self.spare);
         if !self.reader.read_byte_record(&mut record)? {
             return Ok(None);
@@ -161,7 +161,7 @@ impl<R: Read> Read for Terminated<R> {
 }
 
 /// Whether the first line ends in CR LF.
-fn has_carriage_returns(start: &[u8]) -> bool {
+pub(super) fn has_carriage_returns(start: &[u8]) -> bool {
     start
         .iter()
         .position(|&byte| byte == b'\n')
@@ -169,7 +169,7 @@ fn has_carriage_returns(start: &[u8]) -> bool {
 }
 
 /// The separator that the header line has most of; the comma where it has none.
-fn guess_delimiter(start: &[u8]) -> u8 {
+pub(super) fn guess_delimiter(start: &[u8]) -> u8 {
     let mut quoted = false;
     let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0), (b'|', 0)];
     for &byte in start {

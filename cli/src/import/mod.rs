@@ -1,5 +1,6 @@
 //! Importing: sources, what their columns become, refused rows, the run.
 
+mod amendments;
 mod command;
 mod conversion;
 mod delimited;
@@ -16,6 +17,7 @@ mod source;
 mod taking;
 mod values;
 
+pub(crate) use amendments::amend;
 pub(crate) use command::{check_readable, default_rejects, import_plain, read_map};
 pub(crate) use mapping::guards::written as guards_written;
 pub(crate) use run::{Plan, import};

@@ -31,6 +31,9 @@ pub(crate) enum Reason {
     SameIdentity,
     BadConfidence,
     BadSaying,
+    NoEventId,
+    UnknownEvent,
+    NothingToAmend,
 }
 
 impl Reason {
@@ -58,6 +61,9 @@ impl Reason {
             Self::SameIdentity => "a link of the same identity twice",
             Self::BadConfidence => "a confidence that is not more than 0 and at most 1",
             Self::BadSaying => "neither row, link nor cut",
+            Self::NoEventId => "no event id",
+            Self::UnknownEvent => "an event id that no interaction has, or none of that customer",
+            Self::NothingToAmend => "nothing that is to change",
         }
     }
 }

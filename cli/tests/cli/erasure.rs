@@ -58,7 +58,7 @@ fn after_a_vacuum_no_file_of_the_store_has_the_erased() {
     assert!(!holding(&desk.path("contacts.db"), &words).is_empty());
     desk.run(&["vacuum", "contacts.db"])
         .answer()
-        .says(&["nothing was erased or dropped that is still in the files"]);
+        .says(&["nothing was erased, redacted or dropped that is still in the files"]);
     let before = desk.rows("contacts.db", "INTERACTIONS");
     desk.run(&["query", "contacts.db", "ERASE CUSTOMER 'crm:77-secret'"])
         .answer()

@@ -75,9 +75,10 @@ fn wrong_usage_is_status_2() {
 fn help_and_version_are_answers() {
     let desk = Desk::new();
     let help = desk.run(&["--help"]).answer();
-    for command in
-        ["import", "query", "shell", "info", "check", "rebuild", "backup", "export", "generate", "demo"]
-    {
+    for command in [
+        "import", "amend", "query", "shell", "info", "check", "rebuild", "backup", "export", "generate",
+        "demo",
+    ] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
         desk.run(&[command, "--help"]).answer();
     }

@@ -56,11 +56,11 @@ impl Db {
         Ok(count)
     }
 
-    /// Writes the store anew without what was erased: first a history beside the old one, then the graph
+    /// Writes the store anew without what was erased or redacted: first a history beside the old one, then the graph
     /// of it, and what was there before is removed. Nothing else changes, but writes wait until
     /// it is done, which takes about as long as an import of all that is left, and room on the disk
     /// for both. Snapshots taken before keep their graph as long as they are held. Where nothing was erased
-    /// since the last time, nothing is done.
+    /// or redacted since the last time, nothing is done.
     ///
     /// # Errors
     /// As [`Db::seal`]. After an error of the disk or the graph while the store is written anew it is as

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::link_tests::{NAMES, Portrait, START, identity, open_with, portrait_of};
 use super::*;
+use crate::amendments::{Amendment, Redaction};
 use crate::batch::{Batch, ValueRef};
 use crate::disk_sim::SimDisk;
 use crate::guards::Guards;
@@ -24,11 +25,14 @@ pub(super) fn days(amount: u32) -> Retain {
 }
 
 /// An interaction that is there, and when it was recorded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Row {
+    number: i64,
     time: Millis,
     place: usize,
     recorded: Millis,
+    /// Since when its topic is which.
+    topics: Vec<(Millis, Option<u8>)>,
 }
 
 /// All that happened and was neither erased nor dropped.
@@ -67,6 +71,15 @@ impl Model {
         }
         out.values_mut().for_each(|rows| rows.sort_by_key(|row| row.0));
         out
+    }
+
+    /// The topic of each interaction that has one, by its time.
+    fn topics(&self, at: Millis) -> BTreeMap<Millis, String> {
+        let topic = |row: &Row| {
+            let known = row.topics.iter().rfind(|(since, _)| *since <= at);
+            Some((row.time, format!("topic-{}", known?.1?)))
+        };
+        self.rows.iter().filter(|row| row.recorded <= at).filter_map(topic).collect()
     }
 
     fn span(&self, at: Millis) -> Option<(Millis, Millis)> {
@@ -112,6 +125,8 @@ enum Act {
     Unlink(usize, usize),
     Erase(usize),
     Forgive(usize),
+    Amend(i64, u8),
+    Redact(i64),
     Retain(Option<u32>),
     Cohort,
     Seal,
@@ -133,6 +148,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => two().prop_map(|(one, other)| Act::Unlink(one, other)),
         1 => name().prop_map(Act::Erase),
         1 => name().prop_map(Act::Forgive),
+        4 => (0..40_i64, 0..4_u8).prop_map(|(number, topic)| Act::Amend(number, topic)),
+        1 => (0..40_i64).prop_map(Act::Redact),
         5 => prop::option::weighted(0.85, 1..70_u32).prop_map(Act::Retain),
         1 => Just(Act::Cohort),
         2 => Just(Act::Seal),
@@ -141,6 +158,21 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Rebuild),
         2 => Just(Act::Vacuum),
     ]
+}
+
+/// The topic of each interaction that has one, by its time.
+fn topics(snapshot: &Snapshot) -> BTreeMap<Millis, String> {
+    let topic = snapshot.schema().role(crate::Role::Topic).expect("core").id;
+    let symbols = snapshot.symbols(topic);
+    let mut out = BTreeMap::new();
+    for unit in 0..snapshot.units().len() {
+        let block = snapshot.read(unit, &[topic]).expect("reads");
+        let Some(crate::Column::Symbol { codes, dictionary }) = block.column(topic) else { continue };
+        for (&code, &time) in codes.iter().zip(&block.times).filter(|(code, _)| **code > 0) {
+            out.insert(time, symbols.get(dictionary[code as usize - 1]).to_owned());
+        }
+    }
+    out
 }
 
 /// The customers in the order in which they come.
@@ -177,18 +209,24 @@ proptest! {
         for (step, act) in acts.iter().enumerate() {
             let now = hands.fetch_add(DAY, Ordering::Relaxed) + DAY;
             // No two rows are of one time.
-            let mut time = |days: i64| { numbered += 1; now - days * DAY - 1_000_000 + numbered };
+            let mut time = |days: i64| { numbered += 1; (numbered, now - days * DAY - 1_000_000 + numbered) };
+            let event = |number: i64| format!("e{number}");
             match act {
                 Act::Append(rows) => {
                     let rows: Vec<_> = rows.iter().map(|&(place, days)| (place, time(days))).collect();
-                    let made = rows.iter().map(|&(place, time)| Interaction::new(NAMES[place], time).kind("call"));
+                    let made = rows.iter().map(|&(place, (number, time))| {
+                        Interaction::new(NAMES[place], time).kind("call").topic("topic-0").event_id(&event(number))
+                    });
                     let commit = db.append(made).expect("appends");
                     let (mut expired, mut erased, before) = (0, 0, model.rows.len());
-                    for (place, time) in rows {
+                    for (place, (number, time)) in rows {
                         match (model.takes(time), model.erased.contains(&place)) {
                             (false, _) => expired += 1,
                             (true, true) => erased += 1,
-                            (true, false) => model.rows.push(Row { time, place, recorded: now }),
+                            (true, false) => {
+                                let topics = vec![(Millis::MIN, Some(0))];
+                                model.rows.push(Row { number, time, place, recorded: now, topics });
+                            }
                         }
                     }
                     let added = (model.rows.len() - before) as u64;
@@ -196,7 +234,8 @@ proptest! {
                 }
                 Act::Import(rows) => {
                     let mut import = db.import("test").expect("begins");
-                    let kind = import.schema().role(crate::Role::Kind).expect("core").id;
+                    let role = |role| import.schema().role(role).expect("core").id;
+                    let (kind, key) = (role(crate::Role::Kind), role(crate::Role::EventId));
                     let mut batch = Batch::new(import.schema());
                     let guards = Guards::default();
                     let mut expired = 0;
@@ -205,19 +244,21 @@ proptest! {
                         let ids: Vec<Identity> = both.clone().map(identity).collect();
                         let primary = guards.primary(ids.iter().map(Into::into)).expect("has one");
                         let place = both.clone().find(|&place| NAMES[place] == primary.as_str()).expect("is one");
-                        let (time, recorded) = (time(days), ago.map(|days| now - days * DAY));
+                        let ((number, time), recorded) = (time(days), ago.map(|days| now - days * DAY));
                         batch.begin(&identity(one), time);
                         recorded.into_iter().for_each(|at| batch.recorded(at));
                         if let Some(other) = other {
                             batch.also((&identity(other)).into()).expect("carries it");
                         }
                         batch.set(kind, ValueRef::Str("call")).expect("sets");
+                        batch.set(key, ValueRef::Str(&event(number))).expect("sets");
                         if !model.takes(time) {
                             expired += 1;
                             continue;
                         }
                         if !model.erased.contains(&place) {
-                            model.rows.push(Row { time, place, recorded: recorded.unwrap_or(now) });
+                            let (recorded, topics) = (recorded.unwrap_or(now), vec![(Millis::MIN, None)]);
+                            model.rows.push(Row { number, time, place, recorded, topics });
                         }
                         if let Some(other) = other.filter(|&other| other != one)
                             && !model.erased.contains(&one) && !model.erased.contains(&other)
@@ -252,6 +293,19 @@ proptest! {
                     let still = |db: &Db, place: &usize| db.writer.lock().state.is_kept_out(NAMES[*place]);
                     model.erased.retain(|place| still(&db, place));
                 }
+                &Act::Amend(number, topic) => {
+                    let row = model.rows.iter_mut().find(|row| row.number == number);
+                    let amendment = Amendment::new(event(number)).set("topic", format!("topic-{topic}").as_str());
+                    let corrections = db.amend([amendment]).expect("amends");
+                    prop_assert_eq!(corrections.unknown(), u64::from(row.is_none()), "{}", number);
+                    row.into_iter().for_each(|row| row.topics.push((now, Some(topic))));
+                }
+                &Act::Redact(number) => {
+                    let row = model.rows.iter_mut().find(|row| row.number == number);
+                    let corrections = db.redact([Redaction::new(event(number), ["topic"])]).expect("redacts");
+                    prop_assert_eq!(corrections.unknown(), u64::from(row.is_none()));
+                    row.into_iter().for_each(|row| row.topics = vec![(Millis::MIN, None)]);
+                }
                 &Act::Retain(kept) => {
                     let dropping = db.retain(kept.map_or(Retain::Forever, days)).expect("drops");
                     let interactions = model.retain(now, kept);
@@ -282,6 +336,7 @@ proptest! {
             let snapshot = db.snapshot();
             prop_assert_eq!(portrait_of(&snapshot), model.portrait(now), "after {:?}", act);
             prop_assert_eq!(snapshot.time_span().expect("reads"), model.span(now));
+            prop_assert_eq!(topics(&snapshot), model.topics(now), "after {:?}", act);
             let retention = snapshot.retention();
             prop_assert_eq!(retention.and_then(|retention| retention.keeps_from), model.keeps_from);
             prop_assert_eq!(retention.and_then(|retention| retention.known_from), model.known_from);
@@ -295,6 +350,7 @@ proptest! {
                 let then = snapshot.as_of(at).expect("reads");
                 prop_assert_eq!(portrait_of(&then), model.portrait(at), "of {} after {:?}", earlier, act);
                 prop_assert_eq!(then.time_span().expect("reads"), model.span(at), "of {}", earlier);
+                prop_assert_eq!(topics(&then), model.topics(at), "of {} after {:?}", earlier, act);
             }
             no_problems(&db);
         }

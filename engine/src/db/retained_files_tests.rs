@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::link_tests::{START, portrait_of};
 use super::vacuum_tests::{files, texts};
 use super::*;
+use crate::amendments::Amendment;
 use crate::batch::{Batch, ValueRef};
 use crate::clock::Clock;
 use crate::disk_sim::{Fault, Loss, SimDisk};
@@ -61,6 +62,9 @@ fn fill(db: &Db, some: i64) {
     db.append((0..some).map(new)).expect("appends");
     db.seal().expect("seals");
     db.append([interaction(who(2), 60, 900), interaction("crm:a", 2, 901)]).expect("appends");
+    let amended =
+        Amendment::new(format!("{}-crm:a-0", OLD[2])).set("note", format!("other {}", OLD[1]).as_str());
+    assert_eq!(db.amend([amended]).expect("amends").changed(), 1);
     db.retain(days(30)).expect("drops");
     db.append([interaction("crm:b", 1, 902)]).expect("appends");
 }
@@ -79,7 +83,7 @@ fn a_byte_search_finds_nothing_of_what_was_dropped() {
     let before = portrait_of(&db.snapshot());
     assert_eq!(left_in(&texts(&db)).len(), OLD.len(), "all is still in the files");
     let report = db.vacuum().expect("is vacuumed");
-    assert_eq!((report.rows, report.frames), (120 + 60 + 1, 3), "{report:?}");
+    assert_eq!((report.rows, report.values, report.frames), (120 + 60 + 1, 1, 4), "{report:?}");
     assert!(report.bytes_after < report.bytes_before, "{report:?}");
     assert_eq!(portrait_of(&db.snapshot()), before);
     assert_eq!(left_in(&texts(&db)), Vec::<&str>::new());

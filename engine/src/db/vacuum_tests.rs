@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::Column;
+use crate::amendments::{Amendment, Redaction};
 use crate::batch::{Batch, ValueRef};
 use crate::disk_sim::{Fault, Loss, SimDisk};
 use crate::model::Identity;
+use crate::records::amend::FrameEdits;
 use crate::records::{EraseRecord, FrameRows};
 use crate::schema::{AttrType, Role, Subject};
 use crate::span::{Wanted, read_segment};
@@ -22,6 +24,12 @@ const TEXT: &str = "My Name Is Written In The Text";
 const EVENT: &str = "an-event-id-of-hers";
 const TOPIC: &str = "a topic that only she had";
 const CITY: &str = "a town where only she lives";
+const AMENDED: &str = "What She Had Really Said";
+/// What an interaction of somebody else was, and was amended to, before it was redacted.
+const REDACTED: [&str; 2] = ["said 0", "A Card Number In The Note"];
+/// All of which nothing may be left.
+const WORDS: [&str; 9] =
+    [ERASED, "the-one-who-is-erased", TEXT, EVENT, TOPIC, CITY, AMENDED, REDACTED[0], REDACTED[1]];
 
 fn options() -> Options {
     Options { memory_bytes: 1 << 20, ..Options::default() }
@@ -70,6 +78,11 @@ fn fill(db: &Db, some: i64) {
     let all = db.snapshot().present().clone();
     db.save_cohort("all", &all).expect("saves");
     db.seal().expect("seals");
+    let note = |event: &str, text: &str| db.amend([Amendment::new(event).set("note", text)]).expect("amends");
+    note(&format!("{EVENT}-1"), AMENDED);
+    note("crm:a-0", REDACTED[1]);
+    db.redact([Redaction::new("crm:a-0", ["note"])]).expect("redacts");
+    note("crm:a-0", "said otherwise");
     db.append([interaction(ERASED, 900), interaction("crm:d", 901)]).expect("appends");
     db.append([interaction("crm:back", 7)]).expect("appends");
     db.erase(&Identity::parse("crm:back").expect("parses")).expect("erases");
@@ -142,13 +155,18 @@ pub(super) fn texts(db: &Db) -> Vec<String> {
                 strings(&rows.identities, &mut found);
                 rows.columns.iter().for_each(|(_, values)| column(values, &mut found));
             }
+            records::AMEND | records::REDACT => {
+                let edits = FrameEdits::decode(&frame.body, "frame").expect("decodes");
+                strings(&edits.rows.identities, &mut found);
+                edits.rows.columns.iter().for_each(|(_, values)| column(values, &mut found));
+            }
             _ => found.push(String::from_utf8_lossy(&frame.body).into_owned()),
         }
     }
     let state = &writer.state;
     let version = &state.version;
     for range in &version.manifest.ranges {
-        for meta in range.all().flat_map(|run| &run.segments) {
+        for meta in range.versions(true).flat_map(|run| &run.segments) {
             let block = read_segment(&version.chunks, &state.names, meta, Wanted::All).expect("reads");
             block.columns.iter().for_each(|(_, values)| column(values, &mut found));
         }
@@ -172,8 +190,7 @@ pub(super) fn texts(db: &Db) -> Vec<String> {
 
 /// Which of what was erased is in some texts.
 fn left_in(texts: &[String]) -> Vec<&'static str> {
-    let all = [ERASED, "the-one-who-is-erased", TEXT, EVENT, TOPIC, CITY];
-    all.into_iter().filter(|word| texts.iter().any(|text| text.contains(word))).collect()
+    WORDS.into_iter().filter(|word| texts.iter().any(|text| text.contains(word))).collect()
 }
 
 /// The bytes of all files below a folder.
@@ -198,14 +215,14 @@ fn a_byte_search_finds_nothing_of_the_erased() {
     fill(&db, 400);
     let before = shown(&db);
     assert!(!before.3.contains_key(ERASED) && before.3.contains_key("crm:back"));
-    assert_eq!(left_in(&texts(&db)).len(), 6, "all is still in the files");
+    assert_eq!(left_in(&texts(&db)).len(), WORDS.len(), "all is still in the files");
     let report = db.vacuum().expect("is vacuumed");
-    assert_eq!((report.rows, report.frames > 3), (136 + 2, true), "{report:?}");
+    assert_eq!((report.rows, report.values, report.frames > 3), (136 + 2, 3, true), "{report:?}");
     assert!(report.bytes_after < report.bytes_before, "{report:?}");
     assert_eq!(shown(&db), before);
     assert_eq!(left_in(&texts(&db)), Vec::<&str>::new());
     for (name, bytes) in files(&path) {
-        for word in [ERASED, "the-one-who-is-erased", TEXT, EVENT, TOPIC, CITY] {
+        for word in WORDS {
             let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
             assert!(!found, "{word} is in {name}");
         }

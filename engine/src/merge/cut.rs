@@ -183,7 +183,7 @@ fn slice(column: &Column, ranges: &[Range<usize>]) -> Column {
 const MANY_ENTRIES: usize = 16;
 
 /// The entries that occur, in ascending order, and the codes renumbered for them.
-fn occurring(codes: &mut [u32], entries: usize) -> Vec<usize> {
+pub(super) fn occurring(codes: &mut [u32], entries: usize) -> Vec<usize> {
     if entries > codes.len().saturating_mul(MANY_ENTRIES) {
         return compact(codes);
     }

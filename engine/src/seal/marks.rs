@@ -45,7 +45,7 @@ pub(super) fn mark(sources: &Sources<'_>, out: &mut ChunkWriter<'_>, ranges: &mu
         let start = number * RANGE_CUSTOMERS;
         let customers = sources.unmarked.customers().within(start..=start + (RANGE_CUSTOMERS - 1));
         if !customers.is_empty() {
-            for run in std::iter::once(&mut range.base).chain(&mut range.runs) {
+            for run in std::iter::once(&mut range.base).chain(&mut range.runs).chain(&mut range.past) {
                 mark_run(sources, out, run, &customers)?;
             }
         }
@@ -123,7 +123,11 @@ mod tests {
 
     #[test]
     fn the_ranges_of_which_most_is_dead_are_folded_and_few_at_once() {
-        let range = |base, dead, of_run| Range { base: run(base, dead), runs: vec![run(100, of_run)] };
+        let range = |base, dead, of_run| Range {
+            base: run(base, dead),
+            runs: vec![run(100, of_run)],
+            ..Range::default()
+        };
         let none = Unmarked::default();
         // An eighth is borne, and what is dead in runs counts.
         let ranges = [range(800, 100, 0), range(800, 51, 50), range(8, 2, 0), Range::default()];

@@ -24,7 +24,7 @@ pub(super) struct AsOf {
     pub(super) commit: u64,
     /// Of all that had been recorded, what was taken out since included.
     pub(super) span: Option<(Millis, Millis)>,
-    /// Whether no interaction was recorded later.
+    /// Whether no interaction was recorded or amended later.
     pub(super) whole: bool,
 }
 
@@ -33,8 +33,8 @@ impl Snapshot {
     /// at or before it, interactions and customers' attributes alike. A row is
     /// recorded when its commit is, an import's all at once, unless it came
     /// with a time of its own ([`Batch::recorded`](crate::Batch::recorded)).
-    /// Customers are those that had been known by then. Names are those of today: attributes,
-    /// values, identities, and the identities of cohorts.
+    /// Customers are those that had been known by then; an interaction that was amended later is what
+    /// it was. Names are those of today: attributes, values, identities, and the identities of cohorts.
     ///
     /// Where rows were recorded at very many times of their own, those recorded
     /// about the instant are counted, on all processors; the answer is
@@ -59,7 +59,8 @@ impl Snapshot {
         let now = self.overlay.as_ref().map_or(self, |overlay| &overlay.now);
         let (own, own_taken) = now.own_by(at)?;
         let seen = by_commits.and(own);
-        let whole = now.recorded.own().first().is_none() && self.recorded.ends_at(&by_commits);
+        let whole =
+            now.recorded.own().first().is_none() && self.recorded.ends_at(&by_commits) && !now.has_past();
         let as_of = AsOf { at, commit, span: seen.span(), whole };
         let then = now.clone().with_customers_of(commit)?;
         let taken = self.taken_out.until(commit, own_taken).interactions;
@@ -87,8 +88,13 @@ impl Snapshot {
         }
     }
 
-    /// Whether interactions of some segments may not have been recorded yet, as far as their
-    /// headers tell.
+    /// Whether there may be versions of interactions that were amended away.
+    fn has_past(&self) -> bool {
+        !self.past.is_empty() || self.version.manifest.ranges.iter().any(|range| !range.past.is_empty())
+    }
+
+    /// Whether interactions of some segments may not have been recorded yet, or were amended since,
+    /// as far as their headers tell.
     pub(super) fn may_hide<'a>(&self, segments: impl Iterator<Item = &'a SegmentMeta>) -> Result<bool> {
         let Some(as_of) = self.as_of else { return Ok(false) };
         let chunks = &self.version.chunks;
@@ -103,6 +109,7 @@ impl Snapshot {
                 }
             };
             if latest(AttrId::COMMIT).is_none_or(|commit| commit as u64 > as_of.commit)
+                || latest(AttrId::SINCE).is_some_and(|since| since as u64 > as_of.commit)
                 || latest(AttrId::RECORDED).is_some_and(|recorded| recorded > as_of.at)
             {
                 return Ok(true);

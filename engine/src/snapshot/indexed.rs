@@ -34,9 +34,11 @@ impl Snapshot {
         let level = usize::from(n).checked_sub(1).filter(|&level| level < 3);
         let level = level.ok_or_else(|| Error::invalid("the index counts 1, 2 or 3 occurrences"))?;
         let mut levels = Levels::default();
+        // What interactions were before they were amended may be what is seen.
+        let past = self.as_of.is_some();
         for range in &self.version.manifest.ranges {
             let mut of_range = Levels::default();
-            let runs: Vec<&Run> = range.all().filter(|run| !run.segments.is_empty()).collect();
+            let runs: Vec<&Run> = range.versions(past).filter(|run| !run.segments.is_empty()).collect();
             for run in &runs {
                 let read = |part| self.version.chunks.blob_range(&run.index, part);
                 let index = IndexReader::open_parts(run.index.len(), &read)?;
@@ -57,7 +59,7 @@ impl Snapshot {
                 *sum |= part;
             }
         }
-        for piece in self.tail.pieces() {
+        for piece in self.tail.pieces().iter().chain(if past { self.past.pieces() } else { &[] }) {
             levels.add(&tail_levels(piece, attr, symbol));
         }
         let mut customers = levels.0.into_iter().nth(level).unwrap_or_default();

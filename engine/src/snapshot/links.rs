@@ -27,6 +27,7 @@ use crate::schema::AttrId;
 use crate::segment::Chosen;
 use crate::strings::Strings;
 use crate::ties::Ties;
+use crate::versions::Which;
 
 /// A pair of identities that something was said about, and what became of it.
 ///
@@ -354,7 +355,8 @@ impl Snapshot {
 
     fn interactions_by_identity(&self, customer: CustomerOrdinal) -> Result<BTreeMap<u32, u64>> {
         let range = customer / RANGE_CUSTOMERS;
-        let (block, _) = self.read_chosen(range, &Chosen::These(&[customer]), &[AttrId::IDENTITY], false)?;
+        let chosen = Chosen::These(&[customer]);
+        let (block, _) = self.read_chosen(range, &chosen, (&[AttrId::IDENTITY], false), Which::Current)?;
         let mut counts = BTreeMap::new();
         if let Some(Column::Int { values, .. }) = block.column(AttrId::IDENTITY) {
             values.iter().for_each(|&identity| *counts.entry(identity as u32).or_default() += 1);

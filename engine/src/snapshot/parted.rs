@@ -22,6 +22,7 @@ use crate::schema::{AttrId, Subject};
 use crate::segment::Chosen;
 use crate::settle::{number_anew, rows_of};
 use crate::tail::Tail;
+use crate::versions::{Versions, Which, settled};
 
 impl Snapshot {
     /// One customer as if there was nobody else. Everything else is the same: names, attributes,
@@ -96,20 +97,29 @@ impl Snapshot {
         let mut wanted: Vec<AttrId> = of_interactions.map(|attribute| attribute.id).collect();
         wanted.extend([AttrId::IDENTITY, AttrId::SEQUENCE]);
         wanted.extend(self.recording_columns(None));
+        // Of what is seen of an earlier instant the versions are those of then, and no others.
+        if self.as_of.is_none() {
+            wanted.extend([AttrId::SINCE, AttrId::UNTIL]);
+        }
         let mut of_ranges: BTreeMap<u32, Vec<CustomerOrdinal>> = BTreeMap::new();
         for customer in customers {
             of_ranges.entry(customer / RANGE_CUSTOMERS).or_default().push(customer);
         }
         let read = |(range, these): (u32, Vec<CustomerOrdinal>)| {
-            self.read_chosen(range, &Chosen::These(&these), &wanted, true).map(|(block, _)| block)
+            self.read_chosen(range, &Chosen::These(&these), (&wanted, true), Which::All)
+                .map(|(block, _)| block)
         };
         of_ranges.into_iter().map(read).collect()
     }
 
     fn of_journeys(&self, names: Names, blocks: Vec<Block>) -> Result<Self> {
-        let mut tail = Tail::default();
+        let (mut tail, mut earlier) = (Tail::default(), Tail::default());
         for block in blocks.into_iter().filter(|block| block.rows() > 0) {
-            tail.add(&names, block)?;
+            let Versions { current, past } = settled(block)?;
+            tail.add(&names, current)?;
+            if past.rows() > 0 {
+                earlier.add(&names, past)?;
+            }
         }
         let tail_units: Vec<_> = tail.pieces().iter().map(|piece| range_units(piece.block())).collect();
         let customers = tail.pieces().iter().flat_map(|piece| &piece.block().customers).copied();
@@ -126,6 +136,7 @@ impl Snapshot {
             units: units(&[], &tail_units),
             interactions: tail.rows() as u64,
             tail,
+            past: earlier,
             tail_units,
             span: self.time_span()?,
             overlay: None,

@@ -24,10 +24,13 @@ use crate::schema::AttrId;
 use crate::segment::Chosen;
 use crate::settle::{number_anew, rows_of};
 use crate::ties::Ties;
+use crate::versions::Which;
 
 /// Customers of an earlier commit, as far as they are others than now.
 #[derive(Debug)]
 pub(super) struct Relinked {
+    /// That commit.
+    commit: u64,
     /// Whom identities belonged to.
     customers: Customers,
     /// Customers of now who were not the same then.
@@ -67,6 +70,8 @@ impl Snapshot {
         let hidden: Vec<CustomerOrdinal> = relinked.hidden.iter().collect();
         let mut tail = now.tail.clone();
         tail.kill(&hidden);
+        let mut past = now.past.clone();
+        past.kill(&hidden);
         let mut present = &*now.present - &relinked.hidden;
         present.extend(relinked.sources.keys());
         let units = relinked.units(&now);
@@ -74,6 +79,7 @@ impl Snapshot {
             names,
             dead,
             tail,
+            past,
             present: Arc::new(present),
             units,
             overlay: Some(Overlay { relinked, now: Arc::clone(&now) }),
@@ -146,7 +152,7 @@ impl Snapshot {
             return Ok(None);
         }
         let customers = known.with(&moved, &shown)?;
-        Ok(Some(Relinked { customers, hidden, sources, read: Mutex::default() }))
+        Ok(Some(Relinked { commit, customers, hidden, sources, read: Mutex::default() }))
     }
 }
 
@@ -266,7 +272,9 @@ impl Overlay {
             let range = customer / RANGE_CUSTOMERS;
             let last = range * RANGE_CUSTOMERS + (RANGE_CUSTOMERS - 1);
             let these: Vec<CustomerOrdinal> = sources.range(customer..=last).collect();
-            let (block, read) = self.now.read_chosen(range, &Chosen::These(&these), &needed, true)?;
+            let chosen = Chosen::These(&these);
+            let which = Which::KnownBy(self.relinked.commit);
+            let (block, read) = self.now.read_chosen(range, &chosen, (&needed, true), which)?;
             bytes += read;
             let mut rows = rows_of(block);
             number_anew(names, &mut rows)?;

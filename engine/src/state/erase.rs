@@ -17,6 +17,7 @@ use crate::records::{EraseRecord, FrameRows};
 use crate::retained::Cutoffs;
 use crate::schema::{AttrId, Role};
 use crate::strings::Strings;
+use crate::versions::current_rows;
 
 /// What an erasure is going to take out.
 pub(crate) struct Found {
@@ -54,7 +55,7 @@ impl State {
         for &identity in &identities {
             keys.push(self.identity_key(&self.names.identity(IdentityOrdinal(identity))?));
         }
-        let interactions = blocks.iter().map(|block| block.rows() as u64).sum();
+        let interactions = blocks.iter().map(|block| current_rows(block).count() as u64).sum();
         let record = EraseRecord::erase(keys, events, interactions);
         let keys = taken_out_keys(&record, commit);
         Ok(Some(Found { record, keys, identities }))
@@ -126,7 +127,7 @@ impl State {
             if stays.contains(&true) {
                 let block = select_rows(block, &stays);
                 self.note_present(&block.customers);
-                self.tail.add(&self.names, block)?;
+                self.add_versions(block)?;
             }
         }
         if let Some(block) = self.customers.take() {
@@ -152,9 +153,10 @@ impl State {
             _ => None,
         };
         let mut times: HashMap<i64, Vec<i64>> = HashMap::new();
-        for (row, ((&commit, &time), stays)) in values.iter().zip(&block.times).zip(stays).enumerate() {
+        // Of an interaction that was amended each version is there; it was counted once.
+        for row in current_rows(block).filter(|&row| stays.get(row) == Some(&false)) {
+            let (Some(&commit), Some(&time)) = (values.get(row), block.times.get(row)) else { continue };
             match own(row) {
-                _ if *stays => {}
                 Some(recorded) => self.erased.taken_out.note_own(recorded, time),
                 None => times.entry(commit).or_default().push(time),
             }

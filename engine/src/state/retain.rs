@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::State;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::RANGE_CUSTOMERS;
 use crate::model::{IdentityOrdinal, Millis};
 use crate::older::{Dropped, Older};
@@ -73,6 +73,19 @@ impl State {
         }
         self.retained.coming = coming;
         Ok(())
+    }
+
+    /// Refuses to change interactions that were dropped.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) where one took place before what is kept.
+    pub(crate) fn check_kept(&self, mut times: impl Iterator<Item = Millis>) -> Result<()> {
+        match self.retained.last().and_then(|retention| retention.keeps_from) {
+            Some(from) if times.any(|time| time < from) => Err(Error::invalid(
+                "the interaction is not there any more: it took place before what is kept",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Takes in what a frame says about what is kept.

@@ -28,6 +28,7 @@ pub(crate) mod paths;
 
 pub(crate) mod as_of;
 pub(crate) mod compile;
+pub(crate) mod corrections;
 pub(crate) mod customers;
 pub(crate) mod index;
 pub(crate) mod links;

@@ -41,7 +41,7 @@ pub(crate) use cost::{Cost, Meter};
 pub(crate) use env::{Env, QueryLimit};
 pub(crate) use exact_sum::ExactSum;
 pub(crate) use expr::{Cells, Shape, Typed, row_type, stored};
-pub(crate) use literal::{count_of, duration_of, instant_of, number_of, text_of};
+pub(crate) use literal::{count_of, duration_of, instant_of, literal, number_of, text_of};
 pub(crate) use named_constants::unknown_value;
 pub(crate) use quantile::quantile;
 pub(crate) use tail::{Partial, Tail, is_row_operator};

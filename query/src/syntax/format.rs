@@ -10,8 +10,8 @@ use std::fmt::{self, Display, Formatter};
 use self::expr::{customers, expression};
 use self::pattern::{funnel, pattern, step};
 use super::ast::{
-    Chains, Clock, During, Graph, GraphCompute, LinksKind, Lit, Literal, Match, Name, Op, OpKind, OrderItem,
-    Outcome, Part, PathEnds, Paths, Query, SelectItem, Statement, Which,
+    Chains, Clock, Correction, CorrectionKind, During, Graph, GraphCompute, LinksKind, Lit, Literal, Match,
+    Name, Op, OpKind, OrderItem, Outcome, Part, PathEnds, Paths, Query, SelectItem, Statement, Which,
 };
 use super::words;
 use crate::time::format_duration_literal;
@@ -31,7 +31,26 @@ pub fn format(statement: &Statement) -> String {
         Statement::Retain { last: Some((amount, unit)) } => {
             format!("RETAIN {} {}", literal(&amount.value), unit.word())
         }
+        Statement::Correction(statement) => correction(statement),
     }
+}
+
+fn correction(statement: &Correction) -> String {
+    let mut text = Words::new(match &statement.kind {
+        CorrectionKind::Amend(_) => "AMEND",
+        CorrectionKind::Redact(_) => "REDACT",
+    });
+    text.literal("EVENT", Some(&statement.event));
+    text.literal("OF CUSTOMER", statement.customer.as_ref());
+    match &statement.kind {
+        CorrectionKind::Amend(values) => {
+            let set =
+                |(name, value): &(Name, Lit)| format!("{} = {}", self::name(name), literal(&value.value));
+            text.option("SET", Some(join(values, ", ", set)));
+        }
+        CorrectionKind::Redact(attrs) => text.word(&names(attrs)),
+    }
+    text.text
 }
 
 fn links(kind: &LinksKind) -> String {

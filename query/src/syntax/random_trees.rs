@@ -285,7 +285,22 @@ fn statement() -> impl Strategy<Value = Statement> {
             .prop_map(|(customer, query)| LinksKind::Of { customer, query }),
         prop::option::of(text()).prop_map(|customer| LinksKind::Refused { customer }),
     ];
+    let kind = prop_oneof![
+        prop::collection::vec((name(), lit(literal())), 1..4).prop_map(|mut values| {
+            values.sort_by_key(|(name, _)| name.text.to_ascii_lowercase());
+            values.dedup_by_key(|(name, _)| name.text.to_ascii_lowercase());
+            CorrectionKind::Amend(values)
+        }),
+        prop::collection::vec(name(), 1..4).prop_map(|mut names| {
+            names.sort_by_key(|name| name.text.to_ascii_lowercase());
+            names.dedup_by_key(|name| name.text.to_ascii_lowercase());
+            CorrectionKind::Redact(names)
+        }),
+    ];
+    let correction = (kind, text(), prop::option::of(text()))
+        .prop_map(|(kind, event, customer)| Correction { kind, event, customer });
     prop_oneof![
+        2 => correction.prop_map(Statement::Correction),
         3 => whole_query().prop_map(Statement::Query),
         1 => whole_query().prop_map(Statement::Explain),
         1 => whole_query().prop_map(Statement::Profile),

@@ -1,6 +1,6 @@
 //! What may be asked or told as a whole.
 
-use super::{Lit, Query, Span};
+use super::{Lit, Name, Query, Span};
 
 /// What may be asked or told.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Statement {
         /// How much of what is kept; all where it is `None`.
         last: Option<(Lit, RetainUnit)>,
     },
+    /// `AMEND …`, `REDACT …`
+    Correction(Correction),
 }
 
 /// What is counted in a span of time that is kept.
@@ -64,6 +66,26 @@ impl RetainUnit {
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|(unit, ..)| *unit == self).map_or("", |(.., many)| many)
     }
+}
+
+/// A statement about what an interaction should have been.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correction {
+    /// What it tells.
+    pub kind: CorrectionKind,
+    /// The event id of the interaction.
+    pub event: Lit,
+    /// An identity of the customer whose it is; all customers' journeys are searched where it is `None`.
+    pub customer: Option<Lit>,
+}
+
+/// The statements about what an interaction should have been.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CorrectionKind {
+    /// `AMEND EVENT 'e-17' OF CUSTOMER 'crm:42' SET topic = 'billing', resolved = TRUE`
+    Amend(Vec<(Name, Lit)>),
+    /// `REDACT EVENT 'e-17' OF CUSTOMER 'crm:42' text, agent`
+    Redact(Vec<Name>),
 }
 
 /// A statement about which identities belong together.

@@ -3,6 +3,7 @@
 //! Every nested construct passes through [`Parser::nested`], which bounds the
 //! stack; chains are read in loops.
 
+mod corrections;
 mod customers;
 mod erase;
 mod expr;

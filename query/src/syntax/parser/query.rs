@@ -26,6 +26,8 @@ impl Parser<'_> {
             self.retain()?
         } else if let Some(links) = self.links()? {
             Statement::Links(links)
+        } else if let Some(correction) = self.correction()? {
+            Statement::Correction(correction)
         } else {
             Statement::Query(self.query(true)?)
         };
