@@ -78,7 +78,7 @@ def main():
 
     session = timing.Session(systems, asked.questions, customers, asked.timeout, asked.skew)
     different = session.check()
-    warm = session.rounds(asked.rounds) if not different else {}
+    warm, first = session.rounds(asked.rounds) if not different else ({}, {})
     asking = session.close()
     if session.different:
         print("ANSWERS DIFFER\n\n" + "\n\n".join(session.different))
@@ -87,7 +87,7 @@ def main():
     if asked.cold:
         cold, started = timing.cold(session, asked.cold)
 
-    found = report.Found(facts, asked, parquet, loads, asking, warm, cold, started, session.late)
+    found = report.Found(facts, asked, parquet, loads, asking, warm, first, cold, started, session.late)
     (out / "table.md").write_text(report.markdown(found), encoding="utf-8")
     (out / "table.json").write_text(json.dumps(report.as_json(found), indent=2) + "\n", encoding="utf-8")
     (out / "ratios.svg").write_text(chart(report.ratios(found)), encoding="utf-8")

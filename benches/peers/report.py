@@ -20,6 +20,7 @@ class Found:
     loads: dict
     asking: dict
     warm: dict
+    first: dict
     cold: dict
     started: dict
     late: dict
@@ -54,12 +55,19 @@ def ratios(found):
             "seconds": seconds,
             "spread": {name: _spread(found.warm.get((question.name, name))) for name in found.names},
             "late": late,
+            "after_a_pause": _paused(found, question),
             **_against(found, {**seconds, **waited}, question.floor, question.goal),
         }
         if question.whole and seconds.get(OURS) and found.interactions:
             row["ns_per_interaction_and_core"] = seconds[OURS] * 1e9 * found.asked.threads / found.interactions
         rows.append(row)
     return rows
+
+
+def _paused(found, question):
+    """The first asking of each turn, when others had theirs in between."""
+    seconds = {name: _median(found.first.get((question.name, name))) for name in found.names}
+    return {"seconds": seconds, "ratio": _against(found, seconds, None, None)["ratio"]}
 
 
 def cold_ratios(found):
@@ -137,6 +145,7 @@ def as_json(found):
         "memory": found.asking,
         "samples": [
             {"question": question, "system": name, "warm": times,
+             "after_a_pause": found.first.get((question, name)),
              "cold": found.cold.get((question, name)), "from_process_start": found.started.get((question, name))}
             for (question, name), times in found.warm.items()
         ],
@@ -171,16 +180,19 @@ def _head(found):
 
 def _warm_table(found):
     head = ["question", *(TITLES[name] for name in found.names), *(f"against {TITLES[name]}" for name in found.peers),
-            "against the better", "floor", "goal", "", "ns/interaction/core"]
+            "against the better", "floor", "goal", "", "ns/interaction/core",
+            *(f"{TITLES[name]}, after a pause" for name in found.names), "then against the better"]
     rows = []
     for row in ratios(found):
         ns = row.get("ns_per_interaction_and_core")
+        paused = row["after_a_pause"]
         rows.append([
             row["title"],
             *(row["late"].get(name) or _seconds(row["seconds"][name]) for name in found.names),
             *(_times(row["ratios"].get(name), name in row["late"]) for name in found.peers),
             _times(row["ratio"]), _times(row["floor"]), _times(row["goal"]), row["verdict"],
             "" if ns is None else f"{ns:.1f}" + (" (over 6)" if ns > NANOSECONDS_MAX and row["floor"] else ""),
+            *(_seconds(paused["seconds"][name]) for name in found.names), _times(paused["ratio"]),
         ])
     return _table(head, rows)
 

@@ -6,6 +6,10 @@ import sys
 from answers import differences
 from peer import Failed, Timeout
 
+# How often a question is asked in a system's turn: once after the pause that the others' turns made, and
+# then at once again. ClickBench calls the second and third run of a query its hot ones, and we do.
+ASKS = 3
+
 
 class Session:
     """The systems that are asked, with what came of it."""
@@ -27,13 +31,15 @@ class Session:
             if question.fresh:
                 continue
             for who in self._asked_for(question):
-                self._ask_all(question, who, self.systems)
+                self._turns(question, [who], self.systems, 1)
             say(f"checked {question.name}")
         return self.different
 
     def rounds(self, count):
-        """Seconds of each question by system: every round asks all of them of all systems."""
-        seconds = {(q.name, system.name): [] for q in self.questions for system in self.systems}
+        """Seconds of each question by system, of the first asking of a turn and of those that follow at
+        once: every round asks all questions of all systems."""
+        first = {(q.name, system.name): [] for q in self.questions for system in self.systems}
+        warm = {key: [] for key in first}
         for number in range(count):
             # Who is first changes from round to round.
             turn = number % len(self.systems)
@@ -42,13 +48,14 @@ class Session:
                 all_whos = self._asked_for(question)
                 each = max(1, -(-len(all_whos) // count))
                 whos = all_whos[number * each:(number + 1) * each] or all_whos[:each]
-                answers = [self._ask_all(question, who, order) for who in whos]
-                for system in self.systems:
-                    took = [answer[system.name]["seconds"] for answer in answers if system.name in answer]
-                    if took:
-                        seconds[question.name, system.name].append(statistics.median(took))
+                asks = 1 if question.fresh else ASKS
+                for system, answers in self._turns(question, whos, order, asks).items():
+                    took = [statistics.median(answer["seconds"] for answer in asking) for asking in answers]
+                    first[question.name, system].append(took[0])
+                    # Whoever is new is so only once.
+                    warm[question.name, system].append(statistics.median(took[1:] or took))
             say(f"round {number + 1} of {count}")
-        return seconds
+        return warm, first
 
     def _asked_for(self, question):
         """The customers of a question: those who were asked for before, or those who were not."""
@@ -57,24 +64,39 @@ class Session:
             return [None]
         return self.customers[half:] if question.fresh else self.customers[:half]
 
-    def _ask_all(self, question, who, order):
-        answers = {}
+    def _turns(self, question, whos, order, asks):
+        """One turn of each system, by name: a list an asking, of answers about each of `whos`."""
+        turns = {}
         for system in order:
-            if (question.name, system.name) in self.late:
-                continue
-            try:
-                text = question.text(system.name, self.skew)
-                answers[system.name] = self.peers[system.name].ask(text, params_of(who), self.timeout)
-            except Timeout:
-                self.late[question.name, system.name] = f"> {self.timeout:g} s"
-                say(f"{system.title} takes more than {self.timeout:g} s for {question.name}")
-            except Failed as failure:
-                self.late[question.name, system.name] = "fails"
-                say(f"{system.title} fails at {question.name}: {failure}")
+            answers = self._turn(question, whos, system, asks)
+            if answers:
+                turns[system.name] = answers
+        for asking in range(asks):
+            for place, who in enumerate(whos):
+                self._compare(question, who, {name: answers[asking][place] for name, answers in turns.items()})
+        return turns
+
+    def _turn(self, question, whos, system, asks):
+        """What a system answers when it is asked about all of `whos`, `asks` times; nothing where it is
+        late or fails."""
+        if (question.name, system.name) in self.late:
+            return None
+        text = question.text(system.name, self.skew)
+        ask = self.peers[system.name].ask
+        try:
+            return [[ask(text, params_of(who), self.timeout) for who in whos] for _ in range(asks)]
+        except Timeout:
+            self.late[question.name, system.name] = f"> {self.timeout:g} s"
+            say(f"{system.title} takes more than {self.timeout:g} s for {question.name}")
+        except Failed as failure:
+            self.late[question.name, system.name] = "fails"
+            say(f"{system.title} fails at {question.name}: {failure}")
+        return None
+
+    def _compare(self, question, who, answers):
         found = differences(answers) if len(answers) > 1 else ""
         if found:
             self.different.append(f"{question.title}{f' ({who})' if who else ''}\n{found}")
-        return answers
 
     def close(self):
         """Ends the systems: versions, peak memory and memory before anything was opened, by system."""

@@ -26,6 +26,7 @@ mod presence;
 mod reader;
 mod rows;
 mod seek;
+pub(crate) mod spare;
 #[cfg(test)]
 mod speed;
 #[cfg(test)]

@@ -425,7 +425,9 @@ impl Run<'_> {
             }
         }
         let began = cost.as_ref().map(|_| Instant::now());
-        match worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))? {
+        let work = worker.work(&flow, env, passed).map_err(|limit| self.limit(limit))?;
+        flow.retire();
+        match work {
             Work::Part(part) => {
                 if let (Some(cost), Some(began)) = (cost, began) {
                     cost.operator.time = began.elapsed();

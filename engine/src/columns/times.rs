@@ -62,7 +62,7 @@ pub fn decode(reader: &mut Reader<'_>, offsets: &[u32]) -> Result<Vec<i64>> {
     let step = reader.varint()? as i64;
     let Wide { low, high } = unpack_wide(reader, gap_count)?;
 
-    let mut times = Vec::with_capacity(rows);
+    let mut times = super::spare::times(rows);
     let mut gaps = low.as_slice();
     let mut high = high.into_iter().peekable();
     let mut passed = 0_u32;

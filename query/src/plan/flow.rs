@@ -64,6 +64,11 @@ impl Flow {
         Self { whole, ..Self::default() }
     }
 
+    /// Leaves its memory to the next that is read.
+    pub(crate) fn retire(self) {
+        self.whole.retire();
+    }
+
     /// The journeys in hand: `customers` may repeat one for each of its journeys.
     pub(crate) fn block(&self) -> &Block {
         self.cut.as_ref().map_or(&self.whole, |cut| &cut.block)
