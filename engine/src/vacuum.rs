@@ -37,7 +37,7 @@ pub struct VacuumReport {
     /// Rows that are not in the history any more: interactions and customers' attributes.
     pub rows: u64,
     /// Values that are not in the history any more: of interactions that were redacted, and what
-    /// amendments said of the erased.
+    /// amendments said of what was erased or dropped.
     pub values: u64,
     /// Frames of the history that had some of these.
     pub frames: u64,

@@ -1,13 +1,14 @@
 //! RETAIN: how far back interactions are kept.
 
-use throughline_engine::{Db, Retain, RetainUnit, Snapshot};
+use throughline_engine::{Db, Retain, RetainUnit};
 
 use super::Run;
 use crate::answer::Answer;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
+use crate::plan::params::superfluous;
 use crate::rows::{RowColumn, RowSchema, RowType, count_of};
-use crate::syntax::ast::{self, Lit};
+use crate::syntax::ast::{self, Lit, Statement};
 use crate::value::Value;
 
 /// Said where interactions were dropped.
@@ -20,13 +21,14 @@ impl Run<'_> {
     pub(super) fn retain(
         &self,
         db: &Db,
-        snapshot: &Snapshot,
+        statement: &Statement,
         last: Option<&(Lit, ast::RetainUnit)>,
-        mut sink: Vec<Diagnostic>,
     ) -> Result<Answer, QueryError> {
+        let snapshot = db.snapshot();
+        let mut sink = superfluous(statement, self.params);
         let retain = match last {
             None => Some(Retain::Forever),
-            Some((amount, unit)) => count_of(amount, &self.env(snapshot), &mut sink).and_then(|count| {
+            Some((amount, unit)) => count_of(amount, &self.env(&snapshot), &mut sink).and_then(|count| {
                 let amount_given = u32::try_from(count).unwrap_or(u32::MAX);
                 let retain = Retain::Last { amount: amount_given, unit: of_engine(*unit) };
                 match retain.cutoff(0) {
