@@ -75,6 +75,19 @@ impl TakenOut {
         Arc::make_mut(&mut self.own).entry(recorded).or_insert(Taken::NOTHING).add(taken);
     }
 
+    /// Counts what was taken out of earlier commits as if `commit` had recorded it: nobody asks any more
+    /// what was known before.
+    pub(crate) fn join_until(&mut self, commit: u64) {
+        if self.by_commit.range(..commit).next().is_none() {
+            return;
+        }
+        let by_commit = Arc::make_mut(&mut self.by_commit);
+        let later = by_commit.split_off(&commit);
+        let earlier = std::mem::replace(by_commit, later);
+        let sum = by_commit.entry(commit).or_insert(Taken::NOTHING);
+        earlier.values().for_each(|&taken| sum.add(taken));
+    }
+
     /// Adds what was taken out by others.
     pub(crate) fn add(&mut self, other: &Self) {
         more_of(&mut self.by_commit, &other.by_commit);
@@ -299,6 +312,15 @@ mod tests {
         assert_eq!(erased.taken_out.until(1, -4), Taken::NOTHING);
         assert_eq!(erased.taken_out.until(3, -4), Taken { interactions: 3, first: 40, last: 50 });
         assert_eq!(erased.taken_out.until(4, 0), Taken { interactions: 5, first: 7, last: 60 });
+        let mut joined = erased.taken_out.clone();
+        joined.join_until(3);
+        assert_eq!(joined.by_commit.keys().copied().collect::<Vec<_>>(), [3, 4]);
+        for commit in [3, 4] {
+            assert_eq!(joined.until(commit, 0), erased.taken_out.until(commit, 0));
+        }
+        joined.join_until(3);
+        joined.join_until(9);
+        assert_eq!(joined.by_commit.len(), 1);
         let bytes = erased.encode().expect("encodes");
         let read = Erased::decode(&bytes, "test").expect("decodes");
         assert_eq!((&read.tombstones, &read.taken_out), (&erased.tombstones, &erased.taken_out));

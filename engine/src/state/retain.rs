@@ -50,6 +50,7 @@ impl State {
         if older.ranges.is_empty() {
             return Ok(());
         }
+        self.erased.taken_out.join_until(older.known_from);
         self.older = Some(older);
         self.seal()
     }
