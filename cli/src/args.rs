@@ -48,7 +48,7 @@ anew where only that is damaged."
 answers are the same before and after."
     )]
     Rebuild(RebuildArgs),
-    /// Write a store anew without what was erased
+    /// Write a store anew without what was erased or dropped
     #[command(long_about = VACUUM)]
     Vacuum(RebuildArgs),
     /// Copy a store, sound and whole, into a new folder
@@ -104,7 +104,7 @@ tomorrow, a recording time in the future, or the wrong number of fields. Refused
 the others are imported. With --strict the first is an error.
 
 Rows of customers who were erased (ERASE CUSTOMER) are left out and counted, unless --bring-back says that they may
-come back.
+come back; so are interactions from before what is kept (RETAIN).
 A file of links (--links) has two columns of identities: `one` and `other`, `a` and `b`, `from` and `to`, or `identity`
 and `customer`. `confidence` is more than 0 and at most 1 (1 where nothing is given), `source` who says so (the name of
 the file). A link that was recorded before with the same confidence and source is left out: to import a file again adds
@@ -142,8 +142,9 @@ Examples:
   throughline import contacts.db --links matches.csv
   zcat dump.jsonl.gz | jq -c '.events[]' | throughline import contacts.db -"#;
 
-const VACUUM: &str = "Write a store anew without what was erased or redacted. `ERASE CUSTOMER` takes somebody out of every \
-answer at once, and `REDACT` a value; the files hold what was said until this is run. Afterwards no file of the store does: backups and \
+const VACUUM: &str = "Write a store anew without what was erased, redacted or dropped. `ERASE CUSTOMER` takes somebody out \
+of every answer at once, `REDACT` a value, and `RETAIN 24 MONTHS` what took place earlier; the files hold it until this is \
+run. Afterwards no file of the store does: backups and \
 exports made before, files that were imported and DB.rejects.csv are not the store's and stay as they are. Nothing else \
 changes: commits keep numbers and times, journeys their order.\n\n\
 History and graph are written beside the old ones, which takes about as long as importing everything again, and \

@@ -57,12 +57,12 @@ pub(crate) fn rebuild(db: &Db) -> Outcome<()> {
     Ok(())
 }
 
-/// Writes the store anew without what was erased or redacted.
+/// Writes the store anew without what was erased, redacted or dropped.
 pub(crate) fn vacuum(db: &Db) -> Outcome<()> {
     let started = Instant::now();
     let report = db.vacuum()?;
     if report.files == 0 {
-        say("nothing was erased or redacted that is still in the files");
+        say("nothing was erased, redacted or dropped that is still in the files");
         return Ok(());
     }
     let mut removed = many(report.rows, "row");

@@ -211,6 +211,17 @@ fn for_people(db: &Db, path: &Path, attributes: &[Described], out: &mut dyn Writ
         }
         None => writeln!(out, "times         none yet; import something")?,
     }
+    if let Some(retention) = snapshot.retention() {
+        let said = civil::readable(retention.said);
+        write!(out, "retained      {}, said {said} UTC", retention.retain.to_string().to_lowercase())?;
+        if let Some(from) = retention.keeps_from {
+            write!(out, ": nothing from before {} is kept", civil::readable(from))?;
+        }
+        writeln!(out)?;
+        if let Some(from) = retention.known_from {
+            writeln!(out, "AS OF         {} and later", civil::readable(from))?;
+        }
+    }
     writeln!(out, "last commit   {}", snapshot.commit())?;
     let cohorts = snapshot.cohorts();
     if !cohorts.is_empty() {
@@ -298,6 +309,12 @@ fn as_json(db: &Db, attributes: &[Described]) -> Outcome<Json> {
         "interactions": snapshot.interactions(),
         "first": span.map(|(first, _)| value(&Value::Time(first))),
         "last": span.map(|(_, last)| value(&Value::Time(last))),
+        "retained": snapshot.retention().map(|retention| json!({
+            "kept": retention.retain.to_string(),
+            "said": value(&Value::Time(retention.said)),
+            "keeps_from": retention.keeps_from.map(|from| value(&Value::Time(from))),
+            "known_from": retention.known_from.map(|from| value(&Value::Time(from))),
+        })),
         "commit": snapshot.commit(),
         "cohorts": snapshot.cohorts(),
         "history_bytes": sizes.history_bytes,

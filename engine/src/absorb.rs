@@ -24,7 +24,8 @@ use crate::model::Millis;
 use crate::options::Options;
 use crate::records::amend::FrameEdits;
 use crate::records::links::{FrameLinks, GuardsRecord};
-use crate::records::{self, EraseRecord, FrameRows};
+use crate::records::{self, EraseRecord, FrameRows, RetainRecord};
+use crate::retained::Cutoffs;
 use crate::schema::Subject;
 use crate::settle::{MOVED_AT_ONCE, Moves, number_anew, rows_of};
 use crate::state::{DOMAIN_CUSTOMERS, DOMAIN_INTERACTIONS, State, cohort_record};
@@ -55,31 +56,39 @@ pub(crate) fn absorb(
     keys: Keys,
 ) -> Result<()> {
     let (mut rows, mut bytes) = (0_u64, 0_u64);
-    let mut erasures = Vec::new();
+    let mut takes_out = Vec::new();
     let mut headers = history.headers(state.end, to);
     while let Some(frame) = headers.next()? {
-        if frame.header.kind & !records::FINAL == records::ERASE {
-            erasures.push((frame.start, frame.end));
+        if [records::ERASE, records::RETAIN].contains(&(frame.header.kind & !records::FINAL)) {
+            takes_out.push((frame.start, frame.end));
         }
         rows += u64::from(frame.header.rows);
         bytes += frame.end.offset - frame.start.offset;
     }
-    state.expect(coming(history, &erasures)?)?;
+    let (erasures, cutoffs) = coming(history, &takes_out)?;
+    state.expect(erasures)?;
+    state.expect_cutoffs(cutoffs)?;
     let done = absorb_within(state, disk, history, to, options, keys, (rows, bytes));
     state.expected();
     done
 }
 
-/// Who is erased in some frames, and by the last of which commits.
-fn coming(history: &History, erasures: &[(Position, Position)]) -> Result<Coming> {
-    let mut coming = Coming::default();
-    for &(start, end) in erasures {
-        if let Some(frame) = history.frames(start, end).next()? {
-            let record = EraseRecord::decode(&frame.body, &frame_name(start))?;
-            record.identities.iter().for_each(|&key| coming.add(key, frame.header.commit));
+/// Who is erased in some frames, and by the last of which commits; and what is dropped in them.
+pub(crate) fn coming(history: &History, frames: &[(Position, Position)]) -> Result<(Coming, Cutoffs)> {
+    let (mut coming, mut cutoffs) = (Coming::default(), Cutoffs::default());
+    for &(start, end) in frames {
+        let Some(frame) = history.frames(start, end).next()? else { continue };
+        let (what, commit) = (frame_name(start), frame.header.commit);
+        if frame.header.kind & !records::FINAL == records::ERASE {
+            let record = EraseRecord::decode(&frame.body, &what)?;
+            record.identities.iter().for_each(|&key| coming.add(key, commit));
+        } else if let Some(said) = RetainRecord::decode(&frame.body, &what)?.said
+            && let Some(cutoff) = said.cutoff
+        {
+            cutoffs.add(commit, cutoff);
         }
     }
-    Ok(coming)
+    Ok((coming, cutoffs))
 }
 
 fn absorb_within(
@@ -212,6 +221,7 @@ pub(crate) fn take_frame(
         records::GUARDS => state.take_guards(&GuardsRecord::decode(body, what)?, commit, recorded)?,
         records::COHORT => state.set_cohort(cohort_record(body, what)?, commit)?,
         records::ERASE => state.take_erasure(&EraseRecord::decode(body, what)?, commit)?,
+        records::RETAIN => state.take_retention(&RetainRecord::decode(body, what)?, commit, recorded)?,
         kind @ (records::AMEND | records::REDACT) => {
             return state.take_edits(FrameEdits::decode(body, what)?, kind, (commit, recorded), what);
         }
@@ -252,7 +262,10 @@ pub(crate) fn take_rows(
     what: &str,
 ) -> Result<Option<Rows>> {
     state.rows += frame.len() as u64;
-    let frame = state.without_erased(frame, commit)?;
+    let mut frame = state.without_erased(frame, commit)?;
+    if kind == records::INTERACTIONS {
+        frame = state.without_older(frame, commit)?;
+    }
     note_recorded(state, &frame, kind, commit, recorded);
     if kind == records::CUSTOMERS {
         let rows = state.names.number_rows(frame, Subject::Customer, commit, what)?;

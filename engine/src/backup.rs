@@ -15,7 +15,7 @@ use crate::disk::{Disk, Lock};
 use crate::error::{Error, Result};
 use crate::head::{HEAD, Head};
 use crate::history::{self, History};
-use crate::records::{ERASE, EraseRecord, FINAL, INTERACTIONS};
+use crate::records::{ERASE, EraseRecord, FINAL, INTERACTIONS, RETAIN, RetainRecord};
 
 /// How often, and how long apart, a history is read again that seems damaged while somebody writes
 /// to it: a frame may have been met half written, and what follows it whole.
@@ -83,6 +83,12 @@ fn last_commit(from: &Arc<dyn Disk>) -> Result<(Head, u64)> {
             && let Some(frame) = history.frames(frame.start, frame.end).next()?
         {
             begun -= EraseRecord::decode(&frame.body, "an erasure")?.interactions.min(begun);
+        }
+        if frame.header.kind & !FINAL == RETAIN
+            && let Some(frame) = history.frames(frame.start, frame.end).next()?
+            && let Some(said) = RetainRecord::decode(&frame.body, "what is retained")?.said
+        {
+            begun -= said.interactions.min(begun);
         }
         if frame.header.kind & FINAL != 0 {
             (last.acknowledged, last.commit, interactions) = (frame.end, frame.header.commit, begun);

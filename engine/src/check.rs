@@ -4,6 +4,7 @@ mod erased;
 mod identities;
 mod past;
 mod recorded;
+mod retained;
 
 use std::collections::BTreeMap;
 
@@ -102,7 +103,9 @@ pub(crate) fn check(history: &History, state: &State) -> Result<CheckReport> {
         ));
     }
     for piece in state.tail.pieces() {
-        let found = identities::check_rows(&state.names, piece.block(), &|customer| !piece.is_dead(customer));
+        let living = |customer| !piece.is_dead(customer);
+        let found = identities::check_rows(&state.names, piece.block(), &living)
+            .and_then(|()| retained::check_rows(&state.retained.cutoffs, piece.block(), &living));
         report.problems.extend(found.err().map(|error| error.to_string()));
     }
     report.problems.extend(identities::check_index(state).err().map(|error| error.to_string()));
@@ -208,6 +211,7 @@ fn check_run(
             !run.dead.customers.contains(customer) && !state.unmarked.customers().contains(customer)
         };
         identities::check_rows(&state.names, &block, &living_here)?;
+        retained::check_rows(&state.retained.cutoffs, &block, &living_here)?;
         builder.add(&block)?;
         all.add(&block);
         let marked = run.dead.customers.within(meta.first..=meta.last);

@@ -21,9 +21,11 @@ use crate::history::{FrameHeader, History, Position};
 use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::model::{Identity, Millis};
+use crate::older::Older;
 use crate::options::Options;
 use crate::records::links::FrameLinks;
-use crate::records::{self, EraseRecord, FINAL, FrameRows};
+use crate::records::{self, EraseRecord, FINAL, FrameRows, RetainRecord, RetainedSaid};
+use crate::retain::Retain;
 use crate::schema::{Schema, Subject};
 use crate::state::{DOMAIN_INTERACTIONS, State, frames_of_rows};
 pub(crate) use located::{Located, LocatedEvent};
@@ -45,6 +47,8 @@ pub struct Commit {
     pub links: u64,
     /// Interactions left out because whose they are was erased.
     pub erased: u64,
+    /// Interactions left out because they took place before what is kept.
+    pub expired: u64,
 }
 
 /// What waits to be committed.
@@ -58,6 +62,7 @@ enum Work {
     Record { kind: u8, body: Vec<u8> },
     Links(Box<FrameLinks>),
     Erase(Arc<Erasing>),
+    Retain(Arc<Retaining>),
     Edits(Box<Located>),
 }
 
@@ -66,6 +71,13 @@ pub(crate) struct Erasing {
     pub identity: Identity,
     /// How many identities and interactions were taken out; none where nobody goes by the identity.
     pub taken_out: Mutex<Option<(u64, u64)>>,
+}
+
+/// How far back interactions are to be kept, and what that came to.
+pub(crate) struct Retaining {
+    pub retain: Retain,
+    /// Before which time interactions were dropped, and how many.
+    pub dropped: Mutex<Option<(Option<Millis>, u64)>>,
 }
 
 impl Ticket {
@@ -89,8 +101,12 @@ impl Ticket {
         Self::new(Work::Erase(Arc::clone(erasing)))
     }
 
-    fn erases(&self) -> bool {
-        matches!(*self.work.lock(), Some(Work::Erase(_)))
+    pub(crate) fn retain(retaining: &Arc<Retaining>) -> Arc<Self> {
+        Self::new(Work::Retain(Arc::clone(retaining)))
+    }
+
+    fn takes_out(&self) -> bool {
+        matches!(*self.work.lock(), Some(Work::Erase(_) | Work::Retain(_)))
     }
 
     pub(crate) fn edits(edits: Located) -> Arc<Self> {
@@ -116,6 +132,8 @@ struct Written {
     keys: Vec<Option<u128>>,
     /// Numbers of identities that it erases.
     erased: Vec<u32>,
+    /// What it drops.
+    older: Option<Older>,
     end: Position,
 }
 
@@ -155,14 +173,14 @@ impl Writer {
         }
     }
 
-    /// Commits all of `tickets`, with one sync unless somebody is erased. Answers whether there is
+    /// Commits all of `tickets`, with one sync unless somebody is erased or something dropped. Answers whether there is
     /// something to show.
     pub(crate) fn commit_all(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
         let mut changed = false;
         let mut round = Vec::with_capacity(tickets.len());
         for ticket in tickets {
             // What there is of whom is looked up in the state, so all before must be in it.
-            let alone = ticket.erases();
+            let alone = ticket.takes_out();
             if alone {
                 changed |= self.commit_round(std::mem::take(&mut round));
             }
@@ -250,7 +268,13 @@ impl Writer {
         }
         self.state.commit = commit;
         self.state.end = done.end;
-        Ok(())
+        match done.older {
+            Some(older) if !older.ranges.is_empty() => {
+                self.state.drop_older(older)?;
+                self.write_head()
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes the frames of one commit; `None` where there is nothing to commit.
@@ -259,8 +283,9 @@ impl Writer {
         let number = self.last_commit + 1;
         let mut frames = Vec::new();
         let mut keys = Vec::new();
-        let (mut added, mut duplicates, mut rows, mut links, mut erased) = (0, 0, 0, 0, 0);
-        let mut numbers = Vec::new();
+        let (mut added, mut duplicates, mut rows, mut links, mut erased, mut expired) = (0, 0, 0, 0, 0, 0);
+        let (mut numbers, mut older) = (Vec::new(), None);
+        let recorded = self.options.clock.now();
         let mut declared_now = None;
         let mut pairs_now = Vec::new();
         match work {
@@ -282,9 +307,19 @@ impl Writer {
                 frames.push((records::ERASE, found.record.encode()?));
                 (keys, numbers) = (found.keys, found.identities);
             }
+            Work::Retain(retaining) => {
+                let cutoff = retaining.retain.cutoff(recorded)?;
+                older = cutoff.map(|cutoff| self.state.find_older(cutoff)).transpose()?;
+                let interactions = older.as_ref().map_or(0, |older| older.interactions);
+                *retaining.dropped.lock() = Some((cutoff, interactions));
+                let (retain, vacuumed) = (retaining.retain, interactions == 0);
+                let said = RetainedSaid { retain, cutoff, interactions, vacuumed, removed: 0 };
+                frames.push((records::RETAIN, RetainRecord::say(said).encode()?));
+            }
             Work::Edits(edits) => {
                 // They were looked for before the writer's turn came.
                 self.state.check_not_erased(edits.events.iter().map(|event| event.identity.as_str()))?;
+                self.state.check_kept(edits.events.iter().map(|event| event.time))?;
                 let (frame, declared) = edits.frame(&round.schema)?;
                 if let Some(declared) = declared {
                     frames.push((records::SCHEMA, records::to_bytes(&declared)?));
@@ -294,11 +329,17 @@ impl Writer {
             }
             Work::Append(interactions) => {
                 let (mut batch, declared) = self.batch(&interactions, &round.schema)?;
+                let taken = self.state.retained.takes(&batch.times);
+                taken.iter().try_for_each(|taken| batch.carry_nothing(taken))?;
                 let carried = batch.take_carried(&self.state.links.guards(u64::MAX))?;
                 let mut pairs = self.state.new_pairs(&carried)?;
                 pairs.retain(|&(one, other)| !round.pairs.contains(&(one.to_owned(), other.to_owned())));
                 self.state.names.check_room(batch.identities.strings())?;
                 let mut frame = FrameRows::from_batch(batch);
+                if let Some(taken) = taken {
+                    expired = taken.iter().filter(|taken| !**taken).count() as u64;
+                    frame = frame.filtered(&taken);
+                }
                 let all = frame.len();
                 self.state.leave_out_erased(&mut frame);
                 erased = (all - frame.len()) as u64;
@@ -319,11 +360,19 @@ impl Writer {
                 if added == 0 && links == 0 {
                     return Ok(Some(Written {
                         ticket: Ticket::append(Vec::new()),
-                        commit: Commit { number: self.last_commit, added, duplicates, links, erased },
-                        recorded: self.options.clock.now(),
+                        commit: Commit {
+                            number: self.last_commit,
+                            added,
+                            duplicates,
+                            links,
+                            erased,
+                            expired,
+                        },
+                        recorded,
                         frames,
                         keys: Vec::new(),
                         erased: numbers,
+                        older,
                         end: self.history.end(),
                     }));
                 }
@@ -345,7 +394,6 @@ impl Writer {
             *kind |= FINAL;
         }
         check_frames(&frames)?;
-        let recorded = self.options.clock.now();
         for (kind, body) in &frames {
             let rows = if kind & !FINAL == records::INTERACTIONS { rows } else { 0 };
             let header = FrameHeader { commit: number, recorded, kind: *kind, rows };
@@ -363,11 +411,12 @@ impl Writer {
         round.keys.extend(keys.iter().flatten());
         Ok(Some(Written {
             ticket: Ticket::append(Vec::new()),
-            commit: Commit { number, added, duplicates, links, erased },
+            commit: Commit { number, added, duplicates, links, erased, expired },
             recorded,
             frames,
             keys,
             erased: numbers,
+            older,
             end: self.history.end(),
         }))
     }

@@ -3,6 +3,7 @@
 mod amend;
 mod erase;
 mod links;
+mod retain;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::snapshot::{Shown, Snapshot};
 use crate::state::bitmap_bytes;
 use crate::written::Written;
 pub use erase::Erasure;
+pub use retain::Dropping;
 
 /// Sizes on disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -491,6 +493,8 @@ mod damage_tests;
 #[cfg(test)]
 mod dead_tests;
 #[cfg(test)]
+mod dropped_tests;
+#[cfg(test)]
 mod erase_tests;
 #[cfg(test)]
 mod erased_links_tests;
@@ -506,6 +510,10 @@ mod links_asked_tests;
 mod names_tests;
 #[cfg(test)]
 mod own_times_tests;
+#[cfg(test)]
+mod retain_tests;
+#[cfg(test)]
+mod retained_files_tests;
 #[cfg(test)]
 mod small_runs_tests;
 #[cfg(test)]

@@ -75,6 +75,25 @@ impl TakenOut {
         Arc::make_mut(&mut self.own).entry(recorded).or_insert(Taken::NOTHING).add(taken);
     }
 
+    /// Counts what was taken out of earlier commits as if `commit` had recorded it: nobody asks any more
+    /// what was known before.
+    pub(crate) fn join_until(&mut self, commit: u64) {
+        if self.by_commit.range(..commit).next().is_none() {
+            return;
+        }
+        let by_commit = Arc::make_mut(&mut self.by_commit);
+        let later = by_commit.split_off(&commit);
+        let earlier = std::mem::replace(by_commit, later);
+        let sum = by_commit.entry(commit).or_insert(Taken::NOTHING);
+        earlier.values().for_each(|&taken| sum.add(taken));
+    }
+
+    /// Adds what was taken out by others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        more_of(&mut self.by_commit, &other.by_commit);
+        more_of(&mut self.own, &other.own);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.by_commit.is_empty() && self.own.is_empty()
     }
@@ -85,6 +104,13 @@ impl TakenOut {
         self.by_commit.range(..=commit).for_each(|(_, &taken)| sum.add(taken));
         self.own.range(..=at).for_each(|(_, &taken)| sum.add(taken));
         sum
+    }
+}
+
+fn more_of<K: Copy + Ord>(sum: &mut Arc<BTreeMap<K, Taken>>, more: &BTreeMap<K, Taken>) {
+    if !more.is_empty() {
+        let sum = Arc::make_mut(sum);
+        more.iter().for_each(|(&key, &taken)| sum.entry(key).or_insert(Taken::NOTHING).add(taken));
     }
 }
 
@@ -286,6 +312,15 @@ mod tests {
         assert_eq!(erased.taken_out.until(1, -4), Taken::NOTHING);
         assert_eq!(erased.taken_out.until(3, -4), Taken { interactions: 3, first: 40, last: 50 });
         assert_eq!(erased.taken_out.until(4, 0), Taken { interactions: 5, first: 7, last: 60 });
+        let mut joined = erased.taken_out.clone();
+        joined.join_until(3);
+        assert_eq!(joined.by_commit.keys().copied().collect::<Vec<_>>(), [3, 4]);
+        for commit in [3, 4] {
+            assert_eq!(joined.until(commit, 0), erased.taken_out.until(commit, 0));
+        }
+        joined.join_until(3);
+        joined.join_until(9);
+        assert_eq!(joined.by_commit.len(), 1);
         let bytes = erased.encode().expect("encodes");
         let read = Erased::decode(&bytes, "test").expect("decodes");
         assert_eq!((&read.tombstones, &read.taken_out), (&erased.tombstones, &erased.taken_out));

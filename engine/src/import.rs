@@ -44,6 +44,8 @@ pub struct ImportReport {
     pub pairs: u64,
     /// Rows left out because whose they are was erased.
     pub erased: u64,
+    /// Interactions left out because they took place before what is kept.
+    pub expired: u64,
     /// Erased identities that are known again.
     pub brought_back: u64,
     /// Interactions in the store now.
@@ -78,6 +80,7 @@ pub struct Import<'db> {
     /// What is asked whether a link was said before, once one is.
     said: Option<SaidBefore>,
     erased: u64,
+    expired: u64,
     brings_back: bool,
     brought_back: u64,
     done: bool,
@@ -121,6 +124,7 @@ impl<'db> Import<'db> {
             pairs: 0,
             said: None,
             erased: 0,
+            expired: 0,
             brings_back: false,
             brought_back: 0,
             done: false,
@@ -162,7 +166,7 @@ impl<'db> Import<'db> {
 
     /// Takes a batch of interactions. A row whose event id the store has, or
     /// without one whose content it has as often as the source has shown it so
-    /// far, is left out; so is one of a customer that was erased. Answers how many were left out. What
+    /// far, is left out; so is one of a customer that was erased, and one that took place before what is kept ([`Db::retain`](crate::Db::retain)). Answers how many were left out. What
     /// a row says of its identities
     /// ([`Batch::also`]) counts also where the row is left out. When a row was recorded
     /// ([`Batch::recorded`]) is no part of its content.
@@ -198,10 +202,22 @@ impl<'db> Import<'db> {
         for &recorded in batch.recorded.iter().flatten() {
             check_recorded(recorded, now)?;
         }
-        let carried = batch.take_carried(&self.writer.state.links.guards(u64::MAX))?;
         let mut by_content: Vec<bool> = (0..batch.len()).map(|row| !batch.has_event_id(row)).collect();
+        let taken = match domain {
+            DOMAIN_CUSTOMERS => None,
+            _ => self.writer.state.retained.takes(&batch.times),
+        };
+        taken.iter().try_for_each(|taken| batch.carry_nothing(taken))?;
+        let carried = batch.take_carried(&self.writer.state.links.guards(u64::MAX))?;
         let mut frame = FrameRows::from_batch(batch);
-        let mut erased = 0;
+        let (mut erased, mut expired) = (0, 0);
+        if let Some(taken) = taken {
+            expired = taken.iter().filter(|taken| !**taken).count() as u64;
+            frame = frame.filtered(&taken);
+            by_content =
+                by_content.into_iter().zip(taken).filter_map(|(by, taken)| taken.then_some(by)).collect();
+        }
+        self.expired += expired;
         if !self.brings_back
             && let Some(keep) = self.writer.state.leave_out_erased(&mut frame)
         {
@@ -226,7 +242,7 @@ impl<'db> Import<'db> {
         }
         self.take_pairs(&carried)?;
         if duplicates == frame.len() {
-            return Ok(duplicates as u64 + erased);
+            return Ok(duplicates as u64 + erased + expired);
         }
         let (mut frame, mut keys) = if duplicates == 0 {
             (frame, keys)
@@ -247,7 +263,7 @@ impl<'db> Import<'db> {
         let taken = self.add(frame, &keys, kind, recorded);
         self.poison_where_failed(taken)?;
         self.added += rows;
-        Ok(duplicates as u64 + erased)
+        Ok(duplicates as u64 + erased + expired)
     }
 
     /// Ends the erasure of those identities that are erased.
@@ -405,6 +421,7 @@ impl<'db> Import<'db> {
             links_left_out: self.links_left_out,
             pairs: self.pairs,
             erased: self.erased,
+            expired: self.expired,
             brought_back: self.brought_back,
             interactions: self.writer.state.interactions(),
             customers: self.writer.state.present.len(),

@@ -48,10 +48,13 @@ mod manifest;
 mod name_index;
 mod names;
 mod number_rows;
+mod older;
 mod options;
 mod order;
 mod recorded;
 mod records;
+mod retain;
+mod retained;
 mod span;
 mod versions;
 
@@ -80,13 +83,15 @@ pub use batch::{Batch, Interaction, OwnedValue, ValueRef};
 pub use block::Block;
 pub use clock::Clock;
 pub use column::Column;
-pub use db::{CheckReport, Commit, Db, Erasure, Info, Options};
+pub use db::{CheckReport, Commit, Db, Dropping, Erasure, Info, Options};
 pub use error::{Error, Result};
 pub use guards::Guards;
 pub use import::{Import, ImportReport};
 pub use links::Link;
 pub use model::{CustomerOrdinal, Identity, IdentityOrdinal, IdentityRef, Millis};
 pub use resolution::{Evidence, Known, PairStanding, Resolved, Said, Standing, resolve};
+pub use retain::{Retain, RetainUnit};
+pub use retained::Retention;
 pub use schema::{AttrId, AttrType, Attribute, Role, Schema, Subject};
 pub use snapshot::{
     LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow, Saying, Snapshot, Symbols, TallyCell, Unit,

@@ -17,6 +17,7 @@ use crate::history::Position;
 use crate::name_index::NameIndexMeta;
 use crate::recorded::{OwnPage, RecordedPage};
 use crate::records;
+use crate::retained::Retained;
 use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
@@ -137,6 +138,8 @@ pub(crate) struct Manifest {
     pub customers: Option<SegmentMeta>,
     /// Who was erased; no bytes where nobody was.
     pub erased: Blob,
+    /// How far back interactions are kept.
+    pub retained: Retained,
     /// Chunks of earlier manifests that may still be in the store.
     pub doomed: Vec<u64>,
 }
@@ -172,6 +175,7 @@ impl Manifest {
             cohorts: Vec::new(),
             customers: None,
             erased: Blob::default(),
+            retained: Retained::default(),
             doomed: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod own;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -110,6 +111,15 @@ impl Log {
     pub(crate) fn note_own(&mut self, rows: Vec<(Millis, Millis)>) {
         if !rows.is_empty() {
             Arc::make_mut(&mut self.own).note(rows);
+            self.own_changed = true;
+        }
+    }
+
+    /// Interactions went that had recording times of their own: so many of each span, which is named by
+    /// its beginning.
+    pub(crate) fn take_own(&mut self, gone: &BTreeMap<Millis, u64>) {
+        if !gone.is_empty() {
+            Arc::make_mut(&mut self.own).take(gone);
             self.own_changed = true;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A commit is one or more frames of one commit number; the last one has
 //! [`FINAL`] set in its kind. Kinds up to 31 that stand for nothing yet are kept for
-//! catalogue and retention.
+//! the catalogue.
 //!
 //! A body of rows, little-endian:
 //!
@@ -21,10 +21,12 @@ pub(crate) mod amend;
 pub(crate) mod links;
 
 mod erase;
+mod retain;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use erase::EraseRecord;
+pub(crate) use retain::{RetainRecord, Said as RetainedSaid};
 
 use crate::batch::{Batch, BatchColumn};
 use crate::column::Column;
@@ -58,6 +60,8 @@ pub(crate) const AMEND: u8 = 18;
 pub(crate) const REDACT: u8 = 19;
 /// Whom the store forgets, and whom it may know again ([`EraseRecord`]).
 pub(crate) const ERASE: u8 = 20;
+/// How far back interactions are kept ([`RetainRecord`]).
+pub(crate) const RETAIN: u8 = 21;
 
 /// The time of each row.
 pub(crate) const TIMES: AttrId = AttrId(u16::MAX - 8);

@@ -25,6 +25,7 @@ use crate::manifest::{Range, Run, SegmentMeta};
 use crate::merge::select_customers;
 use crate::model::CustomerOrdinal;
 use crate::names::Names;
+use crate::older::{Dropped, Older};
 use crate::order::merge_blocks;
 use crate::segment::{self, EncodedSegment};
 use crate::side_by_side::side_by_side;
@@ -71,6 +72,8 @@ pub(crate) struct Sources<'a> {
     pub names: &'a Names,
     /// What is dead in all the runs that there were, whether they say so or not.
     pub unmarked: &'a Unmarked,
+    /// What is not written again.
+    pub older: Option<&'a Older>,
     pub new: NewRows<'a>,
 }
 
@@ -79,6 +82,8 @@ struct Made {
     segments: Vec<MadeSegment>,
     index: IndexBuilder,
     tallies: Tallies,
+    /// What was left out.
+    dropped: Dropped,
 }
 
 /// A segment that is not in the graph yet.
@@ -112,7 +117,8 @@ impl MadeSegment {
 /// Makes the segments of a block of one range.
 fn make(range: u32, block: &Block, is_indexed: bool) -> Result<Made> {
     let index = IndexBuilder::new(range);
-    let mut made = Made { segments: Vec::new(), index, tallies: Tallies::default() };
+    let (tallies, dropped) = (Tallies::default(), Dropped::default());
+    let mut made = Made { segments: Vec::new(), index, tallies, dropped };
     if block.customers.is_empty() {
         return Ok(made);
     }
@@ -208,8 +214,8 @@ struct Change {
 const BASE: u8 = u8::MAX;
 
 impl Change {
-    fn of(number: u32, range: &mut Range, amount: Amount, work: Work) -> Self {
-        let past = past::merged(range, work == Work::Fold);
+    fn of(number: u32, range: &mut Range, amount: Amount, work: Work, older: Option<&Older>) -> Self {
+        let past = past::merged(range, work == Work::Fold, older.map(|older| older.cutoff));
         let (merged, level) = match work {
             Work::Fold => {
                 let (base, runs) = (std::mem::take(&mut range.base), std::mem::take(&mut range.runs));
@@ -230,7 +236,7 @@ impl Change {
 
     /// The segments of some customers, and of earlier versions of theirs.
     fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<(Made, Made)> {
-        let Sources { chunks, names, unmarked, new } = *sources;
+        let Sources { chunks, names, unmarked, older, new } = *sources;
         let made = |runs: &[Run], new: Block, is_indexed: bool| {
             let mut parts = Vec::new();
             for run in runs {
@@ -238,7 +244,10 @@ impl Change {
                 parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
             }
             parts.extend((new.rows() > 0).then_some(new));
-            make(self.range, &merged(names, parts)?, is_indexed)
+            let block = merged(names, parts)?;
+            let Some(older) = older else { return make(self.range, &block, is_indexed) };
+            let (block, dropped) = older.leave_out(self.range, block);
+            Ok(Made { dropped, ..make(self.range, &block, is_indexed)? })
         };
         let Versions { current, past } = new(span.clone())?;
         Ok((made(&self.merged, current, self.is_indexed)?, made(&self.past, past, true)?))
@@ -247,7 +256,8 @@ impl Change {
 
 /// Adds new interactions to ranges: as their base where they have none, folded into
 /// a new base where they are many, else as a run. Runs that stay are marked with what is dead in
-/// them; a few ranges of which much is dead are folded, too. Spans of customers are made side by side
+/// them; a few ranges of which much is dead are folded, too, and those that have what is left out. Answers
+/// what that was. Spans of customers are made side by side
 /// on `threads`, and written in order.
 pub(crate) fn install(
     sources: &Sources<'_>,
@@ -255,8 +265,9 @@ pub(crate) fn install(
     ranges: &mut Vec<Range>,
     amounts: &BTreeMap<u32, Amount>,
     threads: usize,
-) -> Result<()> {
-    let worn = marks::worn(sources.unmarked, ranges);
+) -> Result<Dropped> {
+    let mut worn = marks::worn(sources.unmarked, ranges);
+    worn.extend(sources.older.iter().flat_map(|older| &older.ranges));
     let mut amounts = amounts.clone();
     for &number in &worn {
         amounts.entry(number).or_default();
@@ -275,7 +286,7 @@ pub(crate) fn install(
     for ((&number, &amount), work) in amounts.iter().zip(due(&loads, new_rows)) {
         let work = if worn.contains(&number) { Work::Fold } else { work };
         if let Some(range) = ranges.get_mut(number as usize) {
-            changes.push(Change::of(number, range, amount, work));
+            changes.push(Change::of(number, range, amount, work, sources.older));
         }
     }
     // What is merged is read without the dead, and needs no marks.
@@ -283,13 +294,16 @@ pub(crate) fn install(
     let steps: Vec<(&Change, &RangeInclusive<CustomerOrdinal>)> =
         changes.iter().flat_map(|change| change.spans.iter().map(move |span| (change, span))).collect();
     let mut written: Option<(Growing, Growing)> = None;
+    let mut dropped = Dropped::default();
     side_by_side(
         threads,
         &steps,
         |(change, span)| change.make(sources, span),
-        |(change, span), (made, made_past)| {
+        |(change, span), (mut made, made_past)| {
             let (mut run, mut past) =
                 written.take().unwrap_or_else(|| (Growing::new(change.range), Growing::new(change.range)));
+            // Earlier versions are counted nowhere.
+            dropped.add(std::mem::take(&mut made.dropped));
             run.add(made, out)?;
             past.add(made_past, out)?;
             if change.spans.last() != Some(*span) {
@@ -297,7 +311,7 @@ pub(crate) fn install(
                 return Ok(());
             }
             let Some(range) = ranges.get_mut(change.range as usize) else { return Ok(()) };
-            // Where everything was dead the range has been left without a base.
+            // Where everything was dead or dropped the range has been left without a base.
             if let Some(run) = run.finish(change.level, change.is_indexed, true, out)? {
                 match change.level {
                     BASE => range.base = run,
@@ -307,7 +321,8 @@ pub(crate) fn install(
             range.past.extend(past.finish(past::LEVEL, true, false, out)?);
             Ok(())
         },
-    )
+    )?;
+    Ok(dropped)
 }
 
 /// A run that is being written.

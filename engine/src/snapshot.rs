@@ -7,6 +7,7 @@ mod indexed;
 mod links;
 mod parted;
 mod relinked;
+mod retained;
 mod span;
 mod units;
 mod whole;
@@ -36,6 +37,7 @@ use crate::names::Names;
 pub use crate::names::Symbols;
 use crate::order::merge_blocks;
 use crate::recorded::Log;
+use crate::retained::Retention;
 use crate::schema::{AttrId, Schema};
 use crate::segment::Chosen;
 use crate::span::{Wanted, read_runs_of, stored_bytes};
@@ -78,6 +80,7 @@ pub struct Snapshot {
     overlay: Option<Overlay>,
     /// What the log counts and is not there any more.
     taken_out: TakenOut,
+    retention: Option<Retention>,
     /// Time of the first and the last interaction, once that was asked for.
     ends: Arc<OnceLock<Option<(Millis, Millis)>>>,
 }
@@ -138,6 +141,7 @@ impl Snapshot {
             links: state.links.clone(),
             span: None,
             taken_out: state.erased.taken_out.clone(),
+            retention: state.retained.last(),
             ends: Arc::default(),
             as_of: None,
             last_relinked: LastRelinked::default(),

@@ -5,6 +5,7 @@ mod edits;
 mod erase;
 mod links;
 mod pairs;
+mod retain;
 mod rewrite;
 mod seen;
 mod tables;
@@ -29,9 +30,11 @@ use crate::limits::RANGE_CUSTOMERS;
 use crate::manifest::{self, DigestRun, Manifest, Range, Version};
 use crate::merge::{Rows, select_customers};
 use crate::names::{Names, Symbols};
+use crate::older::Older;
 use crate::order::{merge_blocks, sort};
 use crate::recorded::Log;
 use crate::records::{self, CohortRecord, FrameRows};
+use crate::retained::Retained;
 use crate::schema::Role;
 use crate::seal::{Amount, NewRows, Sources, install, write_segment};
 use crate::span::{Wanted, read_segment};
@@ -69,6 +72,10 @@ pub(crate) struct State {
     pub present: Arc<RoaringBitmap>,
     /// Who was taken out for good.
     pub erased: Erased,
+    /// How far back interactions are kept.
+    pub retained: Retained,
+    /// What the next seal drops.
+    older: Option<Older>,
     pub seen: Seen,
     pub store_key: u64,
     pub commit: u64,
@@ -154,6 +161,8 @@ impl State {
             seen: Seen::load(&manifest.digests, manifest.next_digest_run),
             commit: manifest.commit,
             rows: manifest.rows,
+            retained: manifest.retained.clone(),
+            older: None,
             links,
             ties: None,
             concerned: RoaringBitmap::new(),
@@ -429,8 +438,11 @@ impl State {
         let mut out = ChunkWriter::new(&chunks, self.next_chunk);
         let old = Arc::clone(&self.version);
         let mut manifest = old.manifest.clone();
-        let sources = Sources { chunks: &chunks, names: &self.names, unmarked: &self.unmarked, new };
-        install(&sources, &mut out, &mut manifest.ranges, rows_of, self.threads)?;
+        let older = self.older.take();
+        let (names, unmarked, older) = (&self.names, &self.unmarked, older.as_ref());
+        let sources = Sources { chunks: &chunks, names, unmarked, older, new };
+        let dropped = install(&sources, &mut out, &mut manifest.ranges, rows_of, self.threads)?;
+        self.forget_dropped(dropped);
         manifest.interactions =
             manifest.ranges.iter().flat_map(Range::all).map(manifest::Run::live_rows).sum();
         manifest.schema = Schema::clone(&self.names.schema);
@@ -482,6 +494,7 @@ impl State {
         manifest.own_times = self.recorded.seal_own(&mut out, manifest.own_times.as_ref())?;
         manifest.commit = self.commit;
         manifest.rows = self.rows;
+        manifest.retained = self.retained.clone();
         manifest.covered = self.end;
         manifest.next_chunk = out.next();
 

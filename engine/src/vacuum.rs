@@ -1,8 +1,8 @@
-//! The history written anew without what was erased or redacted, and the graph made from that.
+//! The history written anew without what was erased, redacted or dropped, and the graph made from that.
 //!
 //! All is written beside what there is, and counts from the moment when HEAD names it. Commits keep
 //! their numbers and times, and rows their sequences; identities get other numbers, since those of
-//! the erased are not given any more.
+//! which nothing is left are not given any more.
 
 mod redactions;
 
@@ -11,14 +11,23 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use crate::absorb::frame_name;
+use crate::absorb::{coming, frame_name};
+use crate::block::Block;
+use crate::column::Column;
 use crate::commit::{Writer, graph_folder, rebuilt};
 use crate::erased::Coming;
 use crate::error::{Error, Result};
-use crate::history::{Frame, History};
+use crate::evidence::Entry;
+use crate::history::{Frame, FrameHeader, History};
+use crate::manifest::Range;
+use crate::model::IdentityOrdinal;
 use crate::records::amend::FrameEdits;
 use crate::records::links::{FrameLinks, Pair};
-use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows};
+use crate::records::{self, CohortRecord, EraseRecord, FINAL, FrameRows, RetainRecord};
+use crate::retained::{Cutoffs, kept};
+use crate::schema::AttrId;
+use crate::segment::Chosen;
+use crate::span::{Wanted, read_chosen};
 use crate::state::{State, bitmap, bitmap_bytes, cohort_record};
 use redactions::Redactions;
 
@@ -28,7 +37,7 @@ pub struct VacuumReport {
     /// Rows that are not in the history any more: interactions and customers' attributes.
     pub rows: u64,
     /// Values that are not in the history any more: of interactions that were redacted, and what
-    /// amendments said of the erased.
+    /// amendments said of what was erased or dropped.
     pub values: u64,
     /// Frames of the history that had some of these.
     pub frames: u64,
@@ -40,7 +49,7 @@ pub struct VacuumReport {
     pub bytes_after: u64,
 }
 
-/// Writes the store anew without what was erased. Answers the history that it took the place of, whose
+/// Writes the store anew without what was erased, redacted or dropped. Answers the history that it took the place of, whose
 /// files are still there; `None` where there was nothing to remove.
 pub(crate) fn vacuum(writer: &mut Writer) -> Result<(VacuumReport, Option<History>)> {
     writer.check_writable()?;
@@ -87,17 +96,19 @@ pub(crate) fn bytes(writer: &Writer) -> Result<u64> {
 /// What is to be removed from a history.
 struct Gone {
     erasures: Coming,
+    cutoffs: Cutoffs,
     redactions: Redactions,
 }
 
-/// Who was erased and what was redacted by a history that still has it.
+/// Who was erased, and what was dropped or redacted, by a history that still has it.
 fn to_be_removed(history: &History, store_key: u64) -> Result<Option<Gone>> {
-    let (mut erasures, mut redactions) = (Coming::default(), Redactions::new(store_key));
+    let mut redactions = Redactions::new(store_key);
+    let mut takes_out = Vec::new();
     let mut due = false;
     let mut headers = history.headers(history.start(), history.end());
     while let Some(outline) = headers.next()? {
         let kind = outline.header.kind & !FINAL;
-        if ![records::ERASE, records::REDACT].contains(&kind) {
+        if ![records::ERASE, records::RETAIN, records::REDACT].contains(&kind) {
             continue;
         }
         let Some(frame) = history.frames(outline.start, outline.end).next()? else { continue };
@@ -106,12 +117,21 @@ fn to_be_removed(history: &History, store_key: u64) -> Result<Option<Gone>> {
             redactions.add(&FrameEdits::decode(&frame.body, &what)?, commit);
             continue;
         }
-        let record = EraseRecord::decode(&frame.body, &what)?;
-        due |= !record.identities.is_empty() && !record.vacuumed;
-        record.identities.iter().for_each(|&key| erasures.add(key, commit));
+        takes_out.push((outline.start, outline.end));
+        if kind == records::ERASE {
+            let record = EraseRecord::decode(&frame.body, &what)?;
+            due |= !record.identities.is_empty() && !record.vacuumed;
+        } else {
+            let record = RetainRecord::decode(&frame.body, &what)?;
+            due |= record.said.is_some_and(|said| !said.vacuumed);
+        }
     }
     due |= !redactions.is_empty();
-    Ok(due.then_some(Gone { erasures, redactions }))
+    if !due {
+        return Ok(None);
+    }
+    let (erasures, cutoffs) = coming(history, &takes_out)?;
+    Ok(Some(Gone { erasures, cutoffs, redactions }))
 }
 
 fn copy(writer: &Writer, gone: &Gone, to: &mut History, report: &mut VacuumReport) -> Result<()> {
@@ -119,6 +139,10 @@ fn copy(writer: &Writer, gone: &Gone, to: &mut History, report: &mut VacuumRepor
     let mut rewriting = Rewriting {
         state: &writer.state,
         gone,
+        named: match gone.cutoffs.is_empty() {
+            true => RoaringBitmap::new(),
+            false => writer.state.named()?,
+        },
         removed: BTreeMap::new(),
         values: 0,
         numbers: vec![None; writer.state.names.ordinals as usize],
@@ -127,9 +151,13 @@ fn copy(writer: &Writer, gone: &Gone, to: &mut History, report: &mut VacuumRepor
     let mut frames = from.frames(from.start(), from.end());
     while let Some(mut frame) = frames.next()? {
         let values = rewriting.values;
-        let rows = rewriting.rewrite(&mut frame)?;
+        let (rows, met) = rewriting.rewrite(&mut frame)?;
         report.rows += rows;
         report.frames += u64::from(rows > 0 || rewriting.values > values);
+        if !met.is_empty() {
+            let header = FrameHeader { kind: records::RETAIN, rows: 0, ..frame.header };
+            to.append(header, &RetainRecord::met(met).encode()?)?;
+        }
         to.append(frame.header, &frame.body)?;
     }
     report.values = rewriting.values;
@@ -157,18 +185,23 @@ fn graph(writer: &Writer, history: &History) -> Result<(State, u64)> {
 struct Rewriting<'a> {
     state: &'a State,
     gone: &'a Gone,
+    /// Identities of which something is left, where something was dropped.
+    named: RoaringBitmap,
     /// Values that were left out.
     values: u64,
-    /// Rows that were left out, by the commit that erased whose they were.
+    /// Rows that were left out, by the commit that took them out.
     removed: BTreeMap<u64, u64>,
     /// The numbers that identities will have, by those that they have.
     numbers: Vec<Option<u32>>,
     next: u32,
 }
 
+/// Rows that were left out, and identities of theirs that are to be met all the same.
+type LeftOut = (u64, Vec<String>);
+
 impl Rewriting<'_> {
-    /// Takes out of a frame what was erased; answers how many rows that is.
-    fn rewrite(&mut self, frame: &mut Frame) -> Result<u64> {
+    /// Takes out of a frame what was erased or dropped.
+    fn rewrite(&mut self, frame: &mut Frame) -> Result<LeftOut> {
         let (what, commit) = (frame_name(frame.start), frame.header.commit);
         match frame.header.kind & !FINAL {
             records::INTERACTIONS | records::CUSTOMERS => return self.rows(frame, &what),
@@ -190,6 +223,22 @@ impl Rewriting<'_> {
                     frame.body = record.encode()?;
                 }
             }
+            records::RETAIN => {
+                let mut record = RetainRecord::decode(&frame.body, &what)?;
+                if let Some(said) = &mut record.said {
+                    said.removed += self.removed.remove(&commit).unwrap_or_default();
+                    (said.interactions, said.vacuumed) = (0, true);
+                }
+                let mut met = Vec::with_capacity(record.met.len());
+                for identity in std::mem::take(&mut record.met) {
+                    if self.is_named(&identity)? && !self.is_gone(&identity, commit) {
+                        self.number(&identity)?;
+                        met.push(identity);
+                    }
+                }
+                record.met = met;
+                frame.body = record.encode()?;
+            }
             records::LINKS => self.links(frame, &what)?,
             records::AMEND => self.amendments(frame, &what)?,
             records::REDACT => {
@@ -201,7 +250,7 @@ impl Rewriting<'_> {
             records::SCHEMA | records::SOURCE | records::COMMIT | records::GUARDS => {}
             kind => return Err(records::unknown_kind(kind, &what)),
         }
-        Ok(0)
+        Ok((0, Vec::new()))
     }
 
     /// Takes out what is said of the erased.
@@ -220,20 +269,24 @@ impl Rewriting<'_> {
         Ok(())
     }
 
-    /// Takes out what is amended of the erased, or was redacted afterwards.
+    /// Takes out what is amended of the erased or dropped, or was redacted afterwards.
     fn amendments(&mut self, frame: &mut Frame, what: &str) -> Result<()> {
         let commit = frame.header.commit;
         let mut edits = FrameEdits::decode(&frame.body, what)?;
         let gone: Vec<bool> = edits.rows.identities.iter().map(|text| self.is_gone(text, commit)).collect();
-        let stays = |&code: &u32| !gone.get(code as usize).copied().unwrap_or_default();
+        let cutoff = self.gone.cutoffs.of(commit);
+        let stays = |(&code, &time): (&u32, &i64)| {
+            !gone.get(code as usize).copied().unwrap_or_default()
+                && cutoff.is_none_or(|cutoff| time >= cutoff)
+        };
         let mut values = 0;
-        if gone.contains(&true) {
-            let keep: Vec<bool> = edits.rows.identity_codes.iter().map(stays).collect();
+        let keep: Vec<bool> = edits.rows.identity_codes.iter().zip(&edits.rows.times).map(stays).collect();
+        let changed = keep.contains(&false);
+        if changed {
             values = edits.values();
             edits = edits.filtered(&keep);
             values -= edits.values();
         }
-        let changed = gone.contains(&true);
         let redacted = self.gone.redactions.leave_out_of_edits(&mut edits, commit)?;
         if changed || redacted > 0 {
             frame.body = edits.encode()?;
@@ -247,17 +300,24 @@ impl Rewriting<'_> {
         self.gone.erasures.takes_out(self.state.identity_key(identity), commit)
     }
 
-    /// Meets an identity, in the order in which they will be met.
-    fn number(&mut self, identity: &str) -> Result<()> {
+    /// Whether something is left of an identity where something was dropped.
+    fn is_named(&self, identity: &str) -> Result<bool> {
         let known = self.state.names.identities.read()?.find(identity);
-        if let Some(number @ None) = known.and_then(|old| self.numbers.get_mut(old as usize)) {
-            *number = Some(self.next);
-            self.next += 1;
-        }
-        Ok(())
+        Ok(known.is_some_and(|number| self.named.contains(number)))
     }
 
-    fn rows(&mut self, frame: &mut Frame, what: &str) -> Result<u64> {
+    /// Meets an identity, in the order in which they will be met. Answers whether that is the first time.
+    fn number(&mut self, identity: &str) -> Result<bool> {
+        let known = self.state.names.identities.read()?.find(identity);
+        let Some(number @ None) = known.and_then(|old| self.numbers.get_mut(old as usize)) else {
+            return Ok(false);
+        };
+        *number = Some(self.next);
+        self.next += 1;
+        Ok(true)
+    }
+
+    fn rows(&mut self, frame: &mut Frame, what: &str) -> Result<LeftOut> {
         let commit = frame.header.commit;
         let mut identities = FrameRows::identities_in(&frame.body, what)?;
         let erasure = |text: &str| {
@@ -266,21 +326,42 @@ impl Rewriting<'_> {
         };
         let erasures: Vec<Option<u64>> = identities.iter().map(erasure).collect();
         let gone: Vec<bool> = erasures.iter().map(Option::is_some).collect();
-        let mut removed = 0;
-        if gone.contains(&true) {
-            let rows = FrameRows::decode(&frame.body, what)?;
+        let dropping = match frame.header.kind & !FINAL {
+            records::INTERACTIONS => self.gone.cutoffs.step(commit),
+            _ => None,
+        };
+        let (mut removed, mut met) = (0, Vec::new());
+        if gone.contains(&true) || dropping.is_some() {
+            let mut rows = FrameRows::decode(&frame.body, what)?;
+            let all = rows.len();
             for &code in &rows.identity_codes {
                 if let Some(erasure) = erasures.get(code as usize).copied().flatten() {
                     *self.removed.entry(erasure).or_default() += 1;
-                    removed += 1;
                 }
             }
             if let Some((left, _)) = rows.without_identities(&gone) {
-                frame.body = left.encode()?;
-                if frame.header.rows > 0 {
-                    frame.header.rows = left.len() as u32;
+                rows = left;
+            }
+            if let Some((dropping, cutoff)) = dropping
+                && let Some(stays) = kept(cutoff, &rows.times)
+            {
+                let dropped = stays.iter().filter(|stays| !**stays).count() as u64;
+                *self.removed.entry(dropping).or_default() += dropped;
+                // In the order of the frame, that of the rows that stay among them.
+                for identity in rows.identities.iter() {
+                    if self.is_named(identity)? && self.number(identity)? {
+                        met.push(identity.to_owned());
+                    }
                 }
-                identities = left.identities;
+                rows = rows.filtered(&stays);
+            }
+            removed = (all - rows.len()) as u64;
+            if removed > 0 {
+                frame.body = rows.encode()?;
+                if frame.header.rows > 0 {
+                    frame.header.rows = rows.len() as u32;
+                }
+                identities = rows.identities;
             }
         }
         if self.gone.redactions.concern(&identities) {
@@ -291,7 +372,38 @@ impl Rewriting<'_> {
                 self.values += values;
             }
         }
-        identities.iter().try_for_each(|text| self.number(text))?;
-        Ok(removed)
+        for text in identities.iter() {
+            self.number(text)?;
+        }
+        Ok((removed, met))
+    }
+}
+
+impl State {
+    /// Identities of which something is left: interactions that came under them, attributes, what was said
+    /// about them, a place in a cohort.
+    fn named(&self) -> Result<RoaringBitmap> {
+        let mut named = RoaringBitmap::new();
+        let of = [AttrId::IDENTITY];
+        let mut add = |block: &Block| {
+            if let Some(Column::Int { values, .. }) = block.column(AttrId::IDENTITY) {
+                named.extend(values.iter().map(|&identity| identity as u32));
+            }
+        };
+        self.tail.pieces().iter().for_each(|piece| add(&piece.living(Wanted::These(&of))));
+        for run in self.version.manifest.ranges.iter().flat_map(Range::all) {
+            for meta in &run.segments {
+                let (dead, all) = (self.unmarked.customers(), Chosen::Span(meta.first..=meta.last));
+                let read = read_chosen(self.chunks(), &self.names, run, dead, &all, Wanted::Untimed(&of))?;
+                read.iter().for_each(|read| add(&read.block));
+            }
+        }
+        named.extend(self.customers.iter().flat_map(|block| &block.customers));
+        self.cohorts.values().for_each(|cohort| named |= &**cohort);
+        for entries in self.links.parts(self.chunks()) {
+            let both = |entry: &Entry| [entry.one, entry.other];
+            named.extend(entries?.iter().flat_map(both).map(|IdentityOrdinal(identity)| identity));
+        }
+        Ok(named)
     }
 }

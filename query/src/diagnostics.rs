@@ -56,6 +56,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E421", "an identity that is linked to itself"),
     ("E422", "what an interaction is known by, which is not amended"),
     ("E423", "an event id that no interaction has"),
+    ("E424", "AS OF a time of which it is not known any more what was known"),
     ("E499", "a query that cannot be planned"),
     ("W501", "a value that never occurs"),
     ("W502", "an identity that nobody goes by"),

@@ -5,6 +5,7 @@ mod base;
 mod corrections;
 mod erase;
 mod links;
+mod retain;
 mod why_not;
 
 use std::any::Any;
@@ -111,9 +112,8 @@ impl Run<'_> {
             Statement::Query(query) | Statement::Explain(query) | Statement::Profile(query) => query,
             Statement::WhyNot { query, .. } => query,
             Statement::Links(links) => return self.links(db, statement, links),
-            Statement::Erase { customer } => {
-                return self.erase(db, &snapshot, customer, superfluous(statement, self.params));
-            }
+            Statement::Erase { customer } => return self.erase(db, statement, customer),
+            Statement::Retain { last } => return self.retain(db, statement, last.as_ref()),
             Statement::Correction(correction) => return self.correct(db, statement, correction),
         };
         let mut planner = Planner::new(&snapshot, self.params);
@@ -465,8 +465,6 @@ fn saved_schema() -> RowSchema {
 mod code_tests;
 #[cfg(test)]
 mod corrections_tests;
-#[cfg(test)]
-mod erase_tests;
 #[cfg(test)]
 mod links_tests;
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! | `data` | interactions as CSV, or the name of a CSV file beside the case |
 //! | `customers` | customer attributes as CSV (optional) |
 //! | `links` | what is said of identities and when, a line each: `2026-02-01 link phone:1 crm:42 0.9 chat`, where confidence and source may be left out, or `2026-02-01 unlink phone:1 crm:42 chat` (optional) |
+//! | `now` | what the clock shows while it is asked, and what is run before (optional; else the time that it is) |
 //! | `params` | `name type value`, a line each (optional) |
 //! | `before` | queries that are run before it, a line each, such as those that save cohorts (optional) |
 //! | `query` | the query |
@@ -25,8 +26,20 @@ use throughline::{Params, Value};
 use crate::store::Store;
 use crate::table::Table;
 
-const SECTIONS: [&str; 11] =
-    ["why", "data", "customers", "links", "params", "before", "query", "answer", "error", "warning", "notes"];
+const SECTIONS: [&str; 12] = [
+    "why",
+    "data",
+    "customers",
+    "links",
+    "now",
+    "params",
+    "before",
+    "query",
+    "answer",
+    "error",
+    "warning",
+    "notes",
+];
 
 /// A golden case.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +134,7 @@ impl Case {
             tables.iter().for_each(|(table, subject)| load(store.db(), table, *subject));
             said.get(&recorded).into_iter().flatten().for_each(|line| say(store.db(), line));
         }
-        store.set_clock(0);
+        store.set_clock(self.now());
     }
 
     /// As [`Case::load`], where rows have a column `recorded`: all of them come later, each with that
@@ -145,8 +158,13 @@ impl Case {
             store.set_clock(recorded.max(last + 1));
             lines.into_iter().for_each(|line| say(store.db(), line));
         }
-        store.set_clock(0);
+        store.set_clock(self.now());
         true
+    }
+
+    /// What the clock shows; 0 for the time that it is.
+    fn now(&self) -> i64 {
+        self.get("now").map_or(0, instant)
     }
 
     /// What is said of identities, by when.

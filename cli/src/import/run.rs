@@ -243,6 +243,12 @@ impl Summary {
                 many(report.erased, "row")
             ));
         }
+        if report.expired > 0 {
+            line(format!(
+                "  left out {} from before what is kept; `RETAIN FOREVER` keeps all that comes",
+                many(report.expired, "row")
+            ));
+        }
         if report.brought_back > 0 {
             let known = if report.brought_back == 1 { "is known again" } else { "are known again" };
             line(format!("  {} that had been erased {known}", people(report.brought_back)));

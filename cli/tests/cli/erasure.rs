@@ -58,7 +58,7 @@ fn after_a_vacuum_no_file_of_the_store_has_the_erased() {
     assert!(!holding(&desk.path("contacts.db"), &words).is_empty());
     desk.run(&["vacuum", "contacts.db"])
         .answer()
-        .says(&["nothing was erased or redacted that is still in the files"]);
+        .says(&["nothing was erased, redacted or dropped that is still in the files"]);
     let before = desk.rows("contacts.db", "INTERACTIONS");
     desk.run(&["query", "contacts.db", "ERASE CUSTOMER 'crm:77-secret'"])
         .answer()
@@ -69,4 +69,25 @@ fn after_a_vacuum_no_file_of_the_store_has_the_erased() {
     assert_eq!(holding(&desk.path("contacts.db"), &words), Vec::<String>::new());
     assert_eq!(desk.rows("contacts.db", "INTERACTIONS"), after);
     desk.run(&["check", "contacts.db"]).answer();
+}
+
+#[test]
+fn what_is_old_is_dropped_and_stays_out() {
+    let desk = Desk::with_contacts();
+    let dropped = desk.row("contacts.db", "RETAIN 1 DAY");
+    assert_eq!((&dropped["kept"], &dropped["dropped"]), (&json!("1 DAY"), &json!(5)));
+    assert_eq!(desk.count("contacts.db"), 0);
+    let import = ["import", "contacts.db", "contacts.csv"];
+    desk.run(&import).answer().says(&[
+        "read 5 rows: 0 added, 0 there already, 0 refused",
+        "left out 5 rows from before what is kept; `RETAIN FOREVER` keeps all that comes",
+    ]);
+    desk.run(&["info", "contacts.db"]).answer().says(&["retained      1 day, said", "is kept", "AS OF"]);
+    desk.run(&["vacuum", "contacts.db"]).answer().says(&["removed 5 rows from 1 frame"]);
+    assert_eq!(holding(&desk.path("contacts.db"), &["billing", "delivery"]), Vec::<String>::new());
+    desk.run(&["query", "contacts.db", "AS OF 2026-01-10 |> INTERACTIONS"]).refused(1, &["E424"]);
+    assert_eq!(desk.row("contacts.db", "RETAIN FOREVER")["kept"], json!("FOREVER"));
+    desk.run(&import).answer().says(&["5 added"]);
+    desk.run(&["check", "contacts.db"]).answer();
+    desk.run(&["query", "contacts.db", "RETAIN 0 DAYS"]).refused(1, &["keep at least one day"]);
 }

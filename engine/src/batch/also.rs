@@ -68,6 +68,23 @@ impl Batch {
         Ok(())
     }
 
+    /// Leaves rows that are not taken with the identity that they began with.
+    ///
+    /// # Errors
+    /// As [`Batch::take_carried`].
+    pub(crate) fn carry_nothing(&mut self, taken: &[bool]) -> Result<()> {
+        let Some(also) = self.also.take() else { return Ok(()) };
+        let Also { identities, mut of_rows } = *also;
+        of_rows.retain(|(row, _)| taken.get(*row as usize).copied().unwrap_or(true));
+        // Nothing is known of identities that nobody names.
+        let mut named = StringTable::default();
+        for (_, code) in &mut of_rows {
+            *code = named.try_intern(identities.get(*code))?;
+        }
+        self.also = (!of_rows.is_empty()).then(|| Box::new(Also { identities: named, of_rows }));
+        Ok(())
+    }
+
     /// Puts every row under the identity that it comes under by these rules, and takes out which
     /// pairs of identities rows carried.
     ///

@@ -12,7 +12,7 @@ pub(super) fn check(state: &State, problems: &mut Vec<String>) -> Result<()> {
     let taken = state.erased.taken_out.until(u64::MAX, i64::MAX).interactions;
     if left.checked_add(taken) != Some(counted) {
         problems.push(format!(
-            "commits recorded {counted} interactions, of which {taken} were erased, and the store has {left}"
+            "commits recorded {counted} interactions, of which {taken} were erased or dropped, and the store has {left}"
         ));
     }
     let Some(hidden) = state.names.erased.get() else { return Ok(()) };

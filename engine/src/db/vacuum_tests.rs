@@ -144,7 +144,7 @@ fn column(column: &Column, found: &mut Vec<String>) {
 }
 
 /// Every text in history and graph, read back from them.
-fn texts(db: &Db) -> Vec<String> {
+pub(super) fn texts(db: &Db) -> Vec<String> {
     let writer = db.writer.lock();
     let mut found = Vec::new();
     let mut frames = writer.history.frames(writer.history.start(), writer.history.end());
@@ -194,7 +194,7 @@ fn left_in(texts: &[String]) -> Vec<&'static str> {
 }
 
 /// The bytes of all files below a folder.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(super) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("lists") {
         let path = entry.expect("an entry").path();

@@ -5,6 +5,7 @@
 //! many, neighbours are one span, and what of a span had been recorded by an instant within it is
 //! found by reading the rows; it is remembered then.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use parking_lot::Mutex;
@@ -137,6 +138,18 @@ impl OwnTimes {
         self.spans.extend(old);
         if self.spans.len() > 2 * SPANS_MAX {
             self.coarsen();
+        }
+    }
+
+    /// So many interactions of each span are not there any more. From when on the others took place
+    /// is not known then, only a bound; until when is where no later one went.
+    pub(super) fn take(&mut self, gone: &BTreeMap<Millis, u64>) {
+        for span in &mut self.spans {
+            let gone = gone.get(&span.from).copied().unwrap_or_default();
+            span.tally.interactions = span.tally.interactions.saturating_sub(gone);
+            if span.tally.interactions == 0 {
+                span.tally = Tally::default();
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Runs of versions that were amended away: which are put together at a seal.
 
 use crate::manifest::{Range, Run};
+use crate::model::Millis;
 
 /// The level of such runs.
 pub(super) const LEVEL: u8 = 0;
@@ -8,9 +9,11 @@ pub(super) const LEVEL: u8 = 0;
 const RUNS_MAX: usize = 8;
 
 /// Takes out those that are merged with what is new: all where they are many, and where a range
-/// that is folded has several, or one in which something is dead.
-pub(super) fn merged(range: &mut Range, folded: bool) -> Vec<Run> {
-    let worn = || range.past.iter().any(|run| run.dead.rows > 0);
+/// that is folded has several, or one in which something is dead or from before `cutoff`.
+pub(super) fn merged(range: &mut Range, folded: bool, cutoff: Option<Millis>) -> Vec<Run> {
+    let older =
+        |run: &Run| run.segments.iter().any(|segment| cutoff.is_some_and(|from| segment.time_min < from));
+    let worn = || range.past.iter().any(|run| run.dead.rows > 0 || older(run));
     let due = range.past.len() >= RUNS_MAX || folded && (range.past.len() > 1 || worn());
     if due { std::mem::take(&mut range.past) } else { Vec::new() }
 }
@@ -36,7 +39,7 @@ mod tests {
             (vec![0; 8], false, 8),
         ] {
             let mut range = range(&dead);
-            assert_eq!(merged(&mut range, folded).len(), taken, "{dead:?}, folded: {folded}");
+            assert_eq!(merged(&mut range, folded, None).len(), taken, "{dead:?}, folded: {folded}");
             assert_eq!(range.past.len() + taken, dead.len());
         }
     }

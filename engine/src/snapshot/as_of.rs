@@ -41,8 +41,11 @@ impl Snapshot {
     /// remembered.
     ///
     /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for an instant before the time up to which
+    /// interactions were dropped ([`Retention::known_from`](crate::Retention::known_from));
     /// [`Error::Damaged`](crate::Error::Damaged) as [`Snapshot::read`].
     pub fn as_of(&self, at: Millis) -> Result<Self> {
+        self.check_known(at)?;
         let recorded = self.recorded.as_of(&self.version.chunks, at)?;
         // No row says that it was recorded after its commit.
         if recorded.is_some_and(|recorded| self.recorded.ends_with(&recorded)) {

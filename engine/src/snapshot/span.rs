@@ -29,18 +29,26 @@ impl Snapshot {
             Some(as_of) => (as_of.span, as_of.commit, as_of.at),
         };
         let taken = self.taken_out.until(commit, at);
-        // What was moved and not taken out is somewhere else, at the same time.
-        let stands = |(first, last)| taken.first > first && taken.last < last;
+        // Of what was dropped for its age, only the first can be missing.
+        let dropped = self.retention.is_some_and(|retention| retention.known_from.is_some());
         let ends = match span {
             _ if self.interactions == 0 => None,
-            Some(span) if !stands(span) => self.ends_within(span)?,
-            span => span,
+            Some((first, last)) => {
+                // What was moved and not taken out is somewhere else, at the same time.
+                let stand = (taken.first > first && !dropped, taken.last < last);
+                self.ends_within((first, last), stand)?
+            }
+            None => None,
         };
         Ok(*self.ends.get_or_init(|| ends))
     }
 
-    /// Finds the ends, reading the units of which they are not known. Nothing lies outside of `bounds`.
-    fn ends_within(&self, (lowest, highest): (Millis, Millis)) -> Result<Ends> {
+    /// Finds the ends, reading the units of which they are not known. Nothing lies outside of the
+    /// bounds, and of those that stand there is something at the very time.
+    fn ends_within(&self, (lowest, highest): (Millis, Millis), stand: (bool, bool)) -> Result<Ends> {
+        if stand == (true, true) {
+            return Ok(Some((lowest, highest)));
+        }
         let within = |unit: &Unit| (unit.time_min.max(lowest), unit.time_max.min(highest));
         let mut known: Ends = None;
         let mut open = Vec::new();
@@ -53,20 +61,21 @@ impl Snapshot {
         let mut read: HashMap<usize, Ends> = HashMap::new();
         // What may reach furthest is read first, and nothing that cannot reach further.
         open.sort_unstable_by_key(|&(_, (_, last))| std::cmp::Reverse(last));
-        for &(number, (_, last)) in &open {
+        for &(number, (_, last)) in open.iter().filter(|_| !stand.1) {
             if known.is_some_and(|(_, known)| last <= known) {
                 break;
             }
             known = both(known, self.ends_of(number, &mut read)?);
         }
         open.sort_unstable_by_key(|&(_, (first, _))| first);
-        for &(number, (first, _)) in &open {
+        for &(number, (first, _)) in open.iter().filter(|_| !stand.0) {
             if known.is_some_and(|(known, _)| first >= known) {
                 break;
             }
             known = both(known, self.ends_of(number, &mut read)?);
         }
-        Ok(known)
+        let found = known.unwrap_or((lowest, highest));
+        Ok(Some((if stand.0 { lowest } else { found.0 }, if stand.1 { highest } else { found.1 })))
     }
 
     fn ends_of(&self, unit: usize, read: &mut HashMap<usize, Ends>) -> Result<Ends> {

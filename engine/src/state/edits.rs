@@ -48,6 +48,10 @@ impl State {
         what: &str,
     ) -> Result<Option<Rows>> {
         self.recorded.note(commit, recorded, true, &[]);
+        let frame = match self.retained.outlast(commit, &frame.rows.times) {
+            Some(stays) => frame.filtered(&stays),
+            None => frame,
+        };
         let mut known = Vec::with_capacity(frame.rows.identities.len());
         for text in frame.rows.identities.iter() {
             // Of who is erased afterwards nothing is there.

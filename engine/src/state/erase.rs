@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::merge::{select_rows, without_customers};
 use crate::model::IdentityOrdinal;
 use crate::records::{EraseRecord, FrameRows};
+use crate::retained::Cutoffs;
 use crate::schema::{AttrId, Role};
 use crate::strings::Strings;
 use crate::versions::current_rows;
@@ -192,6 +193,7 @@ impl State {
     /// All that was expected has come.
     pub(crate) fn expected(&mut self) {
         self.erased.coming = Coming::default();
+        self.retained.coming = Cutoffs::default();
     }
 
     /// Takes in what a frame says about who is erased; nothing of them is there any more.

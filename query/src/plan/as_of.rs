@@ -26,11 +26,23 @@ impl AsOf {
     pub(crate) fn compile(lit: &Lit, planner: &mut Planner<'_>) -> Option<Self> {
         let snapshot = planner.snapshot;
         let at = instant_of(lit, &Env::new(snapshot, planner.params), &mut planner.sink)?;
+        if let Some(from) = snapshot.retention().and_then(|retention| retention.known_from)
+            && at < from
+        {
+            let message = format!("what was known by {} cannot be told any more", format_instant(at));
+            let wrong = Diagnostic::error("E424", lit.span, message).label("before what is kept");
+            planner.sink.push(wrong.help(format!(
+                "interactions from before {} were dropped (RETAIN): ask AS OF that instant or a later one",
+                format_instant(from)
+            )));
+            return None;
+        }
         let began = Instant::now();
         let then = planner.engine(snapshot.as_of(at))?;
         let found_in = began.elapsed();
         if then.interactions() == 0 {
-            let message = format!("no interaction had been recorded by {}", format_instant(at));
+            let kept = if snapshot.retention().is_some() { " that is kept" } else { "" };
+            let message = format!("no interaction{kept} had been recorded by {}", format_instant(at));
             let warning = Diagnostic::warning("W503", lit.span, message).label("nothing is seen as of then");
             planner.sink.push(match then.first_recorded() {
                 None => warning.help("nothing has been recorded so far"),

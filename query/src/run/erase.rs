@@ -1,13 +1,14 @@
 //! ERASE CUSTOMER: a customer is taken out of every answer.
 
-use throughline_engine::{Db, Identity, Snapshot};
+use throughline_engine::{Db, Identity};
 
 use super::Run;
 use crate::answer::Answer;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::error::QueryError;
+use crate::plan::params::superfluous;
 use crate::rows::{RowColumn, RowSchema, RowType, text_of};
-use crate::syntax::ast::Lit;
+use crate::syntax::ast::{Lit, Statement};
 use crate::value::Value;
 
 /// Said of a customer who was erased.
@@ -17,14 +18,9 @@ const STILL_IN_FILES: &str = "no answer speaks of this customer any more; the fi
 impl Run<'_> {
     /// Erases the customer that goes by an identity. What is found wrong with the graph is found before
     /// anything is written, so that this may be run again after a repair.
-    pub(super) fn erase(
-        &self,
-        db: &Db,
-        snapshot: &Snapshot,
-        customer: &Lit,
-        mut sink: Vec<Diagnostic>,
-    ) -> Result<Answer, QueryError> {
-        let name = text_of(customer, &self.env(snapshot), &mut sink);
+    pub(super) fn erase(&self, db: &Db, statement: &Statement, customer: &Lit) -> Result<Answer, QueryError> {
+        let mut sink = superfluous(statement, self.params);
+        let name = text_of(customer, &self.env(&db.snapshot()), &mut sink);
         let identity = name.as_deref().and_then(|name| match Identity::parse(name) {
             Ok(identity) => Some(identity),
             Err(error) => {
@@ -67,3 +63,6 @@ fn schema() -> RowSchema {
     ];
     RowSchema { columns }
 }
+
+#[cfg(test)]
+mod tests;

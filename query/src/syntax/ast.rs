@@ -9,7 +9,7 @@ mod statement;
 use std::fmt;
 
 pub use expr::{BinaryOp, Expr, ExprKind, UnaryOp};
-pub use statement::{Correction, CorrectionKind, Links, LinksKind, Statement};
+pub use statement::{Correction, CorrectionKind, Links, LinksKind, RetainUnit, Statement};
 
 /// A place in the query text, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -27,6 +27,10 @@ pub fn format(statement: &Statement) -> String {
         }
         Statement::Links(statement) => links(&statement.kind),
         Statement::Erase { customer } => format!("ERASE CUSTOMER {}", literal(&customer.value)),
+        Statement::Retain { last: None } => "RETAIN FOREVER".to_owned(),
+        Statement::Retain { last: Some((amount, unit)) } => {
+            format!("RETAIN {} {}", literal(&amount.value), unit.word())
+        }
         Statement::Correction(statement) => correction(statement),
     }
 }

@@ -88,6 +88,29 @@ error[E102]: there is no operator `ERASE`
   |         ^^^^^
   = help: it stands only at the start of a statement
 "#),
+    (r#"RETAIN 24"#, r#"
+error[E101]: the query ends where DAYS, WEEKS, MONTHS or YEARS should stand
+1 | RETAIN 24
+  |          ^
+  = help: write `RETAIN 24 MONTHS`, or `RETAIN FOREVER`
+"#),
+    (r#"RETAIN 24 MONHTS"#, r#"
+error[E101]: expected DAYS, WEEKS, MONTHS or YEARS, found `MONHTS`
+1 | RETAIN 24 MONHTS
+  |           ^^^^^^
+  = help: did you mean MONTHS?
+"#),
+    (r#"RETAIN 730d"#, r#"
+error[E101]: expected a whole number or FOREVER after RETAIN, found a duration
+1 | RETAIN 730d
+  |        ^^^^
+  = help: write `RETAIN 24 MONTHS`, or `RETAIN FOREVER`
+"#),
+    (r#"RETAIN 24 MONTHS |> LIMIT 1"#, r#"
+error[E101]: expected the end, found `|>`
+1 | RETAIN 24 MONTHS |> LIMIT 1
+  |                  ^^
+"#),
     (r#"EXPLAIN LINK 'phone:1' TO 'crm:42'"#, r#"
 error[E102]: there is no operator `LINK`
 1 | EXPLAIN LINK 'phone:1' TO 'crm:42'

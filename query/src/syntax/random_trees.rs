@@ -268,6 +268,13 @@ fn whole_query() -> impl Strategy<Value = Query> {
     prop::collection::vec(operator(), 0..4).prop_map(query)
 }
 
+/// How much is kept.
+fn kept() -> impl Strategy<Value = Lit> {
+    let value =
+        prop_oneof![(0..i64::MAX).prop_map(Literal::Int), "[a-z][a-z0-9_]{0,6}".prop_map(Literal::Param)];
+    value.prop_map(|value| Lit { value, span: Span::default() })
+}
+
 fn statement() -> impl Strategy<Value = Statement> {
     let links = prop_oneof![
         (text(), text(), prop::option::of(confidence()), prop::option::of(text())).prop_map(
@@ -299,6 +306,8 @@ fn statement() -> impl Strategy<Value = Statement> {
         1 => whole_query().prop_map(Statement::Profile),
         2 => (text(), whole_query()).prop_map(|(customer, query)| Statement::WhyNot { customer, query }),
         1 => text().prop_map(|customer| Statement::Erase { customer }),
+        1 => prop::option::of((kept(), prop::sample::select(&RetainUnit::ALL[..]).prop_map(|(unit, ..)| unit)))
+            .prop_map(|last| Statement::Retain { last }),
         2 => links.prop_map(|kind| Statement::Links(Links { kind, keyword: Span::default() })),
     ]
 }

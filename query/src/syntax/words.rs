@@ -36,8 +36,8 @@ pub const OPERATORS: [&str; 27] = [
 ];
 
 /// Words that begin a statement of another kind than a query.
-pub const STATEMENTS: [&str; 9] =
-    ["EXPLAIN", "PROFILE", "WHY", "LINK", "UNLINK", "LINKS", "ERASE", "AMEND", "REDACT"];
+pub const STATEMENTS: [&str; 10] =
+    ["EXPLAIN", "PROFILE", "WHY", "LINK", "UNLINK", "LINKS", "ERASE", "RETAIN", "AMEND", "REDACT"];
 
 /// Whether a word is reserved, whatever its case.
 pub fn is_reserved(word: &str) -> bool {

@@ -25,8 +25,47 @@ pub enum Statement {
         /// An identity of the customer.
         customer: Lit,
     },
+    /// `RETAIN 24 MONTHS`, `RETAIN FOREVER`
+    Retain {
+        /// How much of what is kept; all where it is `None`.
+        last: Option<(Lit, RetainUnit)>,
+    },
     /// `AMEND …`, `REDACT …`
     Correction(Correction),
+}
+
+/// What is counted in a span of time that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetainUnit {
+    /// 24 hours
+    Days,
+    /// 7 days
+    Weeks,
+    /// Months of the calendar.
+    Months,
+    /// Years of the calendar.
+    Years,
+}
+
+impl RetainUnit {
+    /// All of them, with their words for one and for many.
+    pub const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Days, "DAY", "DAYS"),
+        (Self::Weeks, "WEEK", "WEEKS"),
+        (Self::Months, "MONTH", "MONTHS"),
+        (Self::Years, "YEAR", "YEARS"),
+    ];
+
+    /// The unit of a word, whatever its case.
+    pub fn parse(word: &str) -> Option<Self> {
+        let is = |name: &str| name.eq_ignore_ascii_case(word);
+        Self::ALL.iter().find(|(_, one, many)| is(one) || is(many)).map(|(unit, ..)| *unit)
+    }
+
+    /// Its word for many.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(unit, ..)| *unit == self).map_or("", |(.., many)| many)
+    }
 }
 
 /// A statement about what an interaction should have been.

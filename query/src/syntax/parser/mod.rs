@@ -14,6 +14,7 @@ mod matching;
 mod names;
 mod pattern;
 mod query;
+mod retain;
 mod rows;
 
 use super::ast::{Expr, ForExpr, Span, Statement};

@@ -22,6 +22,8 @@ impl Parser<'_> {
             self.why_not()?
         } else if self.take_word("ERASE").is_some() {
             self.erase()?
+        } else if self.take_word("RETAIN").is_some() {
+            self.retain()?
         } else if let Some(links) = self.links()? {
             Statement::Links(links)
         } else if let Some(correction) = self.correction()? {
@@ -296,7 +298,7 @@ impl Parser<'_> {
             "WITHIN" | "GAP" | "MIN" | "BY" | "HOLD" | "COUNT" | "TREND" => {
                 Some("options belong to the operator before: take the `|>` away")
             }
-            "EXPLAIN" | "PROFILE" | "WHY" | "LINK" | "UNLINK" | "LINKS" | "ERASE" => {
+            "EXPLAIN" | "PROFILE" | "WHY" | "LINK" | "UNLINK" | "LINKS" | "ERASE" | "RETAIN" => {
                 Some("it stands only at the start of a statement")
             }
             _ => None,
