@@ -503,4 +503,6 @@ mod own_times_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod together_tests;
+#[cfg(test)]
 mod vacuum_tests;
