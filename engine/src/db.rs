@@ -519,4 +519,6 @@ mod small_runs_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod together_tests;
+#[cfg(test)]
 mod vacuum_tests;

@@ -91,3 +91,30 @@ fn what_is_old_is_dropped_and_stays_out() {
     desk.run(&["check", "contacts.db"]).answer();
     desk.run(&["query", "contacts.db", "RETAIN 0 DAYS"]).refused(1, &["keep at least one day"]);
 }
+
+#[test]
+fn after_a_vacuum_no_file_of_the_store_has_what_was_redacted() {
+    let desk = Desk::new();
+    let calls = "customer,ts,event_id,event,topic,note\ncrm:1,2026-01-05,e1,call,whispered-topic,first-words\n\
+                 crm:1,2026-01-06,e2,call,delivery,plain\n";
+    desk.file("calls.csv", calls);
+    let import = ["import", "c.db", "calls.csv"];
+    desk.run(&import).answer();
+    desk.row("c.db", "AMEND EVENT 'e1' SET topic = 'guessed-topic', note = 'second-words'");
+    let words = ["whispered-topic", "guessed-topic", "first-words", "second-words"];
+    assert!(!holding(&desk.path("c.db"), &words).is_empty());
+    desk.run(&["query", "c.db", "REDACT EVENT 'e1' topic, note"])
+        .answer()
+        .says(&["the files do until", "throughline vacuum"]);
+    desk.row("c.db", "AMEND EVENT 'e1' SET note = 'third-words'");
+    let before = desk.rows("c.db", "INTERACTIONS");
+    desk.run(&["vacuum", "c.db"]).answer().says(&["removed 0 rows and 4 values from 2 frames"]);
+    assert_eq!(holding(&desk.path("c.db"), &words), Vec::<String>::new());
+    assert!(!holding(&desk.path("c.db"), &["third-words"]).is_empty());
+    assert_eq!(desk.rows("c.db", "INTERACTIONS"), before);
+    desk.run(&import).answer().says(&["0 added, 2 there already"]);
+    desk.run(&["vacuum", "c.db"])
+        .answer()
+        .says(&["nothing was erased or redacted that is still in the files"]);
+    desk.run(&["check", "c.db"]).answer();
+}

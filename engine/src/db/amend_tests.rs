@@ -335,6 +335,17 @@ fn add(snapshot: &Snapshot, block: &crate::Block, out: &mut Portrait) {
     }
 }
 
+/// The journeys that a snapshot shows.
+pub(super) fn journeys_of(snapshot: &Snapshot) -> Portrait {
+    let mut attrs: Vec<AttrId> = snapshot.schema().attributes().iter().map(|known| known.id).collect();
+    attrs.extend([AttrId::SEQUENCE, AttrId::IDENTITY]);
+    let mut all = Portrait::new();
+    for unit in 0..snapshot.units().len() {
+        add(snapshot, &snapshot.read(unit, &attrs).expect("reads"), &mut all);
+    }
+    all
+}
+
 pub(super) fn compare(snapshot: &Snapshot, expected: &Portrait, context: &str) {
     let mut attrs: Vec<AttrId> = snapshot.schema().attributes().iter().map(|known| known.id).collect();
     attrs.extend([AttrId::SEQUENCE, AttrId::IDENTITY]);

@@ -209,7 +209,8 @@ impl AsOf {
     /// The rows of a block that had been recorded; the block has the columns that say so.
     pub(super) fn rows(&self, block: &Block) -> Vec<bool> {
         let mut known = match block.column(AttrId::COMMIT) {
-            Some(Column::Int { values, .. }) => {
+            // Before the first commit it is not asked for, and may be there of some rows alone.
+            Some(Column::Int { values, .. }) if self.commit > 0 => {
                 values.iter().map(|&commit| commit as u64 <= self.commit).collect()
             }
             _ => vec![self.commit > 0; block.rows()],

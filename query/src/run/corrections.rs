@@ -13,6 +13,10 @@ use crate::rows::{RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Correction, Statement};
 use crate::value::Value;
 
+/// Said of a value that was redacted.
+const STILL_IN_FILES: &str =
+    "no answer has it any more; the files do until they are written anew: `throughline vacuum`";
+
 impl Run<'_> {
     /// Corrects an interaction; the answer is one row. Where a damaged chunk keeps the store from
     /// finding it nothing has been written yet, so that the statement may be run again.
@@ -28,6 +32,7 @@ impl Run<'_> {
         let asked = Asked::compile(correction, &mut planner);
         let (Asked { told, event, customer, attributes }, warnings) = self.sound(asked, planner)?;
         self.check()?;
+        let redacts = matches!(told, Told::Redact(_));
         let corrections = match told {
             Told::Amend(amendment) => db.amend([amendment])?,
             Told::Redact(redaction) => db.redact([redaction])?,
@@ -68,6 +73,7 @@ impl Run<'_> {
             ("changed", RowType::Bool),
         ];
         let answer = Answer::new(RowSchema { columns: columns.map(column).into() }, vec![row]);
+        let answer = if redacts && changed { answer.with_note(STILL_IN_FILES) } else { answer };
         Ok(answer.with_warnings(warnings))
     }
 }

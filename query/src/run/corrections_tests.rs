@@ -122,6 +122,9 @@ fn what_is_redacted_is_gone_at_all_times() {
     for as_of in ["", "AS OF '2026-01-05' |>", "AS OF '2026-01-15' |>"] {
         assert_eq!(texts(as_of), ["-"], "{as_of}");
     }
+    let notes = |statement: &str| store.db.query(statement).expect("corrects").notes().join(" ");
+    assert!(notes("REDACT EVENT 'e-2' text").contains("throughline vacuum"));
+    assert_eq!(notes("AMEND EVENT 'e-2' SET topic = 'billing'"), "");
     // A later amendment is not what was redacted.
     store.check("AMEND EVENT 'e-1' SET text = 'a customer calls'", &["e-1 | crm:1 | text | true"]);
     assert_eq!(
