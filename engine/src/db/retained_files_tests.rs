@@ -53,7 +53,7 @@ fn fill(db: &Db, some: i64) {
         let old = minute % 2 == 0;
         let who = Identity::parse(["crm:c", who(minute)][usize::from(old)]).expect("parses");
         batch.begin(&who, START - if old { 50 } else { 5 } * DAY + minute);
-        batch.set(kind, ValueRef::Str("visit")).expect("sets");
+        batch.set(kind, ValueRef::Str("call")).expect("sets");
         batch.set(note, ValueRef::Str(if old { OLD[1] } else { "new words" })).expect("sets");
     }
     import.push(batch).expect("pushes");
@@ -220,7 +220,7 @@ fn a_store_larger_than_memory_is_cut_and_made_anew() {
         for customer in 0..customers {
             let who = Identity::parse(&format!("crm:{customer}")).expect("parses");
             batch.begin(&who, START - (customer % 50 + round) * DAY + customer % 1_000);
-            batch.set(kind, ValueRef::Str(["call", "visit"][customer as usize % 2])).expect("sets");
+            batch.set(kind, ValueRef::Str("call")).expect("sets");
         }
         import.push(batch).expect("pushes");
     }
