@@ -503,6 +503,8 @@ mod names_tests;
 #[cfg(test)]
 mod own_times_tests;
 #[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vacuum_tests;
