@@ -101,7 +101,8 @@ def against_sqlite(binaries, folder, rounds, seconds):
 
 def steadily(binaries, asked):
     """The figures of a store that is written to at a rate."""
-    found = run(binaries, "steady", asked.store, asked.rate, asked.batch, asked.seconds)
+    tail = [asked.tail] if asked.tail else []
+    found = run(binaries, "steady", asked.store, asked.rate, asked.batch, asked.seconds, *tail)
     opened = run(binaries, "open", asked.store)
     commit, sync = found["commit"], found["own_sync"]
     print(f"""
@@ -117,9 +118,13 @@ def steadily(binaries, asked):
     for one in found["questions"]:
         ratio = one["median"] / one["quiet"]
         print(f"| {one['question']} | {one['quiet']:.1f} ms | {one['median']:.1f} ms | {ratio:.2f}x | {one['p99']:.1f} ms | {one['asked']} |")
-    written = found["written_bytes"] / max(1, found["encoded_bytes"])
+    encoded = max(1, found["encoded_bytes"])
+    written = found["written_bytes"] / encoded
+    sealed = found["sealed_bytes"]
+    seals = sealed.pop("seals")
+    causes = ", ".join(f"{cause} {bytes / encoded:.1f}" for cause, bytes in sealed.items())
     print(f"""
-- written to the disk for each byte of history: {written:.1f}
+- written to the disk for each byte of history: {written:.1f}; by {seals} seals into the graph: {causes}
 - peak memory: {found['peak_bytes'] / 1e9:.2f} GB
 - opened after the end by a signal: {opened['opened']:.0f} ms, first journey {opened['journey']:.0f} ms""")
 
@@ -132,6 +137,7 @@ def main():
     add("--rate", type=int, default=10_000, help="interactions a second (default %(default)s)")
     add("--batch", type=int, default=100, help="interactions a commit (default %(default)s)")
     add("--seconds", type=int, default=600, help="for so long (default %(default)s)")
+    add("--tail", type=int, help="interactions that it keeps in memory before they are sealed (default Throughline's own)")
     add("--rounds", type=int, default=3, help="rounds against SQLite, 0 for none (default %(default)s)")
     add("--out", type=Path, default=environment.TARGET / "peers", help="folder (default target/peers)")
     asked = parser.parse_args()

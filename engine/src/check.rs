@@ -14,7 +14,7 @@ use crate::dead::Marks;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::index::{IndexBuilder, IndexReader};
-use crate::limits::RANGE_CUSTOMERS;
+use crate::limits::{INDEXED_INTERACTIONS_MIN, RANGE_CUSTOMERS};
 use crate::manifest::Run;
 use crate::merge::{select_places, without_customers};
 use crate::schema::{AttrId, AttrType};
@@ -233,6 +233,10 @@ fn check_run(
     }
     report.interactions += all.rows - dead.rows;
     if run.segments.is_empty() {
+        return Ok(());
+    }
+    let is_base = state.version.manifest.ranges.get(number as usize).is_some_and(|range| *run == range.base);
+    if run.index.pages.is_empty() && !is_base && run.rows() < INDEXED_INTERACTIONS_MIN {
         return Ok(());
     }
     let stored = IndexReader::open(chunks.blob(&run.index)?.into())?;

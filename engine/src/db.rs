@@ -29,6 +29,7 @@ pub use crate::options::Options;
 use crate::records::{self, CohortRecord, FINAL};
 use crate::snapshot::{Shown, Snapshot};
 use crate::state::bitmap_bytes;
+use crate::written::Written;
 pub use erase::Erasure;
 
 /// Sizes on disk, in bytes.
@@ -48,6 +49,8 @@ pub struct Info {
     pub unsealed: u64,
     /// Commits acknowledged.
     pub commits: u64,
+    /// What seals have written since the store was opened.
+    pub written: Written,
 }
 
 /// An open store. One process has a store open at a time; inside it the
@@ -304,6 +307,7 @@ impl Db {
             runs: manifest.ranges.iter().map(|range| range.runs.len() as u64).sum(),
             unsealed: writer.state.tail_rows() as u64,
             commits: writer.state.commit,
+            written: writer.state.written,
         })
     }
 
@@ -504,6 +508,8 @@ mod names_tests;
 mod own_times_tests;
 #[cfg(test)]
 mod replay_tests;
+#[cfg(test)]
+mod small_runs_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -66,6 +66,7 @@ mod state;
 mod tail;
 mod tallies;
 mod ties;
+mod written;
 
 mod db;
 pub mod graph;
@@ -91,3 +92,4 @@ pub use snapshot::{
     LinkCounts, LinkEdge, LinkGraph, LinkNode, LinkRow, Saying, Snapshot, Symbols, TallyCell, Unit,
 };
 pub use vacuum::VacuumReport;
+pub use written::Written;

@@ -26,6 +26,9 @@ pub const RANGE_CUSTOMERS: u32 = 1 << 16;
 pub const SEGMENT_INTERACTIONS: usize = 1 << 17;
 /// Interactions kept in memory before they are sealed into a run.
 pub const TAIL_INTERACTIONS_MAX: usize = 1 << 20;
+/// A run of fewer interactions over a base has no index, which would take as many bytes as the interactions
+/// themselves: it is counted when it is asked.
+pub const INDEXED_INTERACTIONS_MIN: u64 = 1 << 14;
 /// Longest page of a blob in the graph store. Chosen for sled's slabs:
 /// 262,144 bytes would cost half as much again on disk.
 pub const PAGE_BYTES: usize = 261_000;

@@ -21,7 +21,7 @@ use crate::schema::{AttrId, Schema};
 
 /// The key of the manifest in the graph store. As a number it lies past any chunk's.
 pub(crate) const KEY: &[u8] = b"manifest";
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 7;
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,10 +39,11 @@ pub(crate) struct SegmentMeta {
 /// Segments of one range written together, with their occurrence index and tallies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
-    /// 0 for a seal, 1 for a merge of seals; the base has the highest.
+    /// 0 for a seal, one more for a merge of such; the base has the highest.
     pub level: u8,
     /// Ascending, disjoint customers.
     pub segments: Vec<SegmentMeta>,
+    /// No bytes where it is small and no base.
     pub index: Blob,
     pub tallies: Blob,
     /// What of it is not read any more. Segments, index and tallies hold it still.

@@ -1,9 +1,9 @@
 //! Sealing: blocks into segments of the graph, and folding runs into new bases.
 //!
-//! A range takes eight seals before they are merged into one, and is folded into
-//! a new base once its runs pass an eighth of it, three merges have gathered, or much
-//! of it is dead. Where many ranges are due at once some wait ([`due`]). What is dead is
-//! marked in the runs that stay, and left out of what is written.
+//! A range takes ten seals before they are merged into one, and is folded into
+//! a new base once its runs pass a third of it, or much of it is dead. Where many ranges
+//! are due at once some wait ([`due`]). What is dead is marked in the runs that stay, and
+//! left out of what is written. Small runs have no index: it would be as large as they are.
 
 mod due;
 mod marks;
@@ -20,7 +20,7 @@ use crate::column::Column;
 use crate::dead::Unmarked;
 use crate::error::Result;
 use crate::index::IndexBuilder;
-use crate::limits::{RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
+use crate::limits::{INDEXED_INTERACTIONS_MIN, RANGE_CUSTOMERS, SEGMENT_INTERACTIONS};
 use crate::manifest::{Range, Run, SegmentMeta};
 use crate::merge::select_customers;
 use crate::model::CustomerOrdinal;
@@ -110,13 +110,15 @@ impl MadeSegment {
 }
 
 /// Makes the segments of a block of one range.
-fn make(range: u32, block: &Block) -> Result<Made> {
+fn make(range: u32, block: &Block, is_indexed: bool) -> Result<Made> {
     let index = IndexBuilder::new(range);
     let mut made = Made { segments: Vec::new(), index, tallies: Tallies::default() };
     if block.customers.is_empty() {
         return Ok(made);
     }
-    made.index.add(block)?;
+    if is_indexed {
+        made.index.add(block)?;
+    }
     made.tallies = Tallies::of(block);
     // Whole customers, in pieces of nearly equal size.
     let pieces = block.rows().div_ceil(SEGMENT_INTERACTIONS).max(1);
@@ -180,9 +182,12 @@ pub(crate) fn write_segment(out: &mut ChunkWriter<'_>, block: &Block) -> Result<
 impl Load {
     fn of(range: &Range, new: u64) -> Self {
         let overlay: u64 = range.runs.iter().map(Run::rows).sum();
-        let seals = range.runs.iter().filter(|run| run.level == 0).count();
-        let merges = range.runs.len() - seals;
-        Self { base: range.base.rows(), overlay: overlay + new, seals, merges }
+        let mut runs = Vec::new();
+        for level in range.runs.iter().map(|run| usize::from(run.level)) {
+            runs.resize(runs.len().max(level + 1), 0);
+            runs.get_mut(level).into_iter().for_each(|runs| *runs += 1);
+        }
+        Self { base: range.base.rows(), overlay: overlay + new, runs }
     }
 }
 
@@ -193,6 +198,7 @@ struct Change {
     merged: Vec<Run>,
     /// Of the run that comes of it; [`BASE`] for a base.
     level: u8,
+    is_indexed: bool,
     spans: Vec<RangeInclusive<CustomerOrdinal>>,
     /// Runs of earlier versions that are merged with those that are new.
     past: Vec<Run>,
@@ -209,32 +215,33 @@ impl Change {
                 let (base, runs) = (std::mem::take(&mut range.base), std::mem::take(&mut range.runs));
                 (std::iter::once(base).chain(runs).collect(), BASE)
             }
-            // Merges come before seals: they are older. What is new goes into the merge at once: it
+            // Higher levels come first: they are older. What is new goes into the merge at once: it
             // could not be read back before it is sent, and would be written twice.
-            Work::Merge => {
-                let merges = range.runs.iter().take_while(|run| run.level > 0).count();
-                (range.runs.split_off(merges), 1)
+            Work::Merge(level) => {
+                let above = range.runs.iter().take_while(|run| run.level >= level).count();
+                (range.runs.split_off(above), level)
             }
             Work::Run => (Vec::new(), 0),
         };
         let all = Amount::of(&merged.iter().chain(&past).collect::<Vec<_>>()).and(amount);
-        Self { range: number, spans: spans(number, all).collect(), merged, level, past }
+        let is_indexed = level == BASE || all.rows >= INDEXED_INTERACTIONS_MIN;
+        Self { range: number, spans: spans(number, all).collect(), merged, level, is_indexed, past }
     }
 
     /// The segments of some customers, and of earlier versions of theirs.
     fn make(&self, sources: &Sources<'_>, span: &RangeInclusive<CustomerOrdinal>) -> Result<(Made, Made)> {
         let Sources { chunks, names, unmarked, new } = *sources;
-        let made = |runs: &[Run], new: Block| {
+        let made = |runs: &[Run], new: Block, is_indexed: bool| {
             let mut parts = Vec::new();
             for run in runs {
                 let dead = unmarked.customers();
                 parts.extend(read_run(chunks, names, run, dead, span.clone(), Wanted::All)?);
             }
             parts.extend((new.rows() > 0).then_some(new));
-            make(self.range, &merged(names, parts)?)
+            make(self.range, &merged(names, parts)?, is_indexed)
         };
         let Versions { current, past } = new(span.clone())?;
-        Ok((made(&self.merged, current)?, made(&self.past, past)?))
+        Ok((made(&self.merged, current, self.is_indexed)?, made(&self.past, past, true)?))
     }
 }
 
@@ -291,13 +298,13 @@ pub(crate) fn install(
             }
             let Some(range) = ranges.get_mut(change.range as usize) else { return Ok(()) };
             // Where everything was dead the range has been left without a base.
-            if let Some(run) = run.finish(change.level, true, out)? {
+            if let Some(run) = run.finish(change.level, change.is_indexed, true, out)? {
                 match change.level {
                     BASE => range.base = run,
                     _ => range.runs.push(run),
                 }
             }
-            range.past.extend(past.finish(past::LEVEL, false, out)?);
+            range.past.extend(past.finish(past::LEVEL, true, false, out)?);
             Ok(())
         },
     )
@@ -325,12 +332,18 @@ impl Growing {
     }
 
     /// The run, if there is anything in it.
-    fn finish(self, level: u8, tallied: bool, out: &mut ChunkWriter<'_>) -> Result<Option<Run>> {
+    fn finish(
+        self,
+        level: u8,
+        is_indexed: bool,
+        is_tallied: bool,
+        out: &mut ChunkWriter<'_>,
+    ) -> Result<Option<Run>> {
         if self.segments.is_empty() {
             return Ok(None);
         }
-        let index = out.blob(&self.index.finish()?)?;
-        let tallies = if tallied { out.blob(&self.tallies.encode()?)? } else { Blob::default() };
+        let index = if is_indexed { out.blob(&self.index.finish()?)? } else { Blob::default() };
+        let tallies = if is_tallied { out.blob(&self.tallies.encode()?)? } else { Blob::default() };
         Ok(Some(Run { level, segments: self.segments, index, tallies, ..Run::default() }))
     }
 }

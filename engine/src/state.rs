@@ -26,7 +26,7 @@ use crate::evidence::LinkLog;
 use crate::history::Position;
 use crate::identities::Identities;
 use crate::limits::RANGE_CUSTOMERS;
-use crate::manifest::{self, Cohort, DigestRun, Manifest, Range, Version};
+use crate::manifest::{self, DigestRun, Manifest, Range, Version};
 use crate::merge::{Rows, select_customers};
 use crate::names::{Names, Symbols};
 use crate::order::{merge_blocks, sort};
@@ -38,11 +38,12 @@ use crate::span::{Wanted, read_segment};
 use crate::tail::Tail;
 use crate::ties::Ties;
 use crate::versions::{Versions, are_edits};
+use crate::written::Written;
 pub(crate) use edits::Edits;
 pub(crate) use pairs::frames_of_rows;
 pub(crate) use seen::Seen;
+use tables::{Saved, load_table, save_table};
 pub(crate) use tables::{bitmap, bitmap_bytes};
-use tables::{load_table, save_table};
 
 /// Keeps customers' rows apart from interactions in the index of what was seen.
 pub(crate) const DOMAIN_INTERACTIONS: u8 = 0;
@@ -85,6 +86,8 @@ pub(crate) struct State {
     pub end: Position,
     /// Threads that segments are made on.
     pub threads: usize,
+    /// What its seals wrote.
+    pub written: Written,
     next_chunk: u64,
     doomed: Vec<u64>,
     saved: Saved,
@@ -100,14 +103,6 @@ pub(crate) struct Mark {
     links: LinkLog,
     erased: Erased,
     rows: u64,
-}
-
-/// What the manifest's cohorts and customers' attributes were made from.
-#[derive(Default)]
-struct Saved {
-    customers: Option<Arc<Block>>,
-    cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
-    erased: Erased,
 }
 
 impl State {
@@ -146,6 +141,7 @@ impl State {
             true => RoaringBitmap::new(),
             false => bitmap(&chunks.blob(&manifest.present)?, chunks.folder())?,
         };
+        let present = Arc::new(present);
         let erased = match manifest.erased.pages.is_empty() {
             true => Erased::default(),
             false => Erased::decode(&chunks.blob(&manifest.erased)?, chunks.folder())?,
@@ -164,10 +160,16 @@ impl State {
             recorded: Log::load(&chunks, &manifest.recorded, manifest.own_times.as_ref())?,
             end: manifest.covered,
             threads,
+            written: Written::default(),
             next_chunk: manifest.next_chunk,
             doomed: manifest.doomed.clone(),
             version: Version::new(manifest, chunks),
-            saved: Saved { customers: customers.clone(), cohorts: cohorts.clone(), erased: erased.clone() },
+            saved: Saved {
+                present: Arc::clone(&present),
+                customers: customers.clone(),
+                cohorts: cohorts.clone(),
+                erased: erased.clone(),
+            },
             erased,
             names,
             tail: Tail::default(),
@@ -176,7 +178,7 @@ impl State {
             unmarked: Unmarked::default(),
             customers,
             cohorts,
-            present: Arc::new(present),
+            present,
         })
     }
 
@@ -462,21 +464,10 @@ impl State {
             .collect();
         manifest.next_digest_run = self.seen.next_run;
         // What has not changed since it was saved is not written again.
-        manifest.cohorts = self
-            .cohorts
-            .iter()
-            .map(|(name, customers)| {
-                let saved = self.saved.cohorts.get(name).is_some_and(|saved| Arc::ptr_eq(saved, customers));
-                let before = old.manifest.cohorts.iter().find(|cohort| saved && cohort.name == *name);
-                match before {
-                    Some(before) => Ok(before.clone()),
-                    None => {
-                        Ok(Cohort { name: name.clone(), customers: out.blob(&bitmap_bytes(customers)?)? })
-                    }
-                }
-            })
-            .collect::<Result<_>>()?;
-        manifest.present = out.blob(&bitmap_bytes(&self.present)?)?;
+        manifest.cohorts = self.saved.cohorts(&mut out, &self.cohorts, &old.manifest.cohorts)?;
+        if !Arc::ptr_eq(&self.saved.present, &self.present) {
+            manifest.present = out.blob(&bitmap_bytes(&self.present)?)?;
+        }
         manifest.customers = match (&self.customers, &self.saved.customers) {
             (Some(block), Some(saved)) if Arc::ptr_eq(block, saved) => manifest.customers,
             (Some(block), _) => Some(write_segment(&mut out, block)?),
@@ -502,13 +493,16 @@ impl State {
         let orphans: Vec<u64> = unused_keys.into_iter().filter(|id| !named.contains(id)).collect();
         self.doomed.extend(dropped.iter().chain(&orphans));
         manifest.doomed = self.doomed.clone();
-        out.finish(manifest::KEY, manifest.encode()?)?;
+        let encoded = manifest.encode()?;
+        let written = self.written.and(&manifest, &named, encoded.len() as u64);
+        out.finish(manifest::KEY, encoded)?;
         // Only now may what no reader holds go: before, a crash would still need it.
         chunks.remove(&buried)?;
         chunks.bury(orphans);
         let gone: HashSet<u64> = buried.iter().copied().collect();
         self.doomed.retain(|id| !gone.contains(id));
 
+        self.written = written;
         self.next_chunk = manifest.next_chunk;
         self.tail = Tail::default();
         self.past = Tail::default();
@@ -517,6 +511,7 @@ impl State {
         self.names.customers.sealed(&chunks, &manifest.of_identities);
         self.recorded = self.recorded.sealed(&manifest.recorded);
         self.saved = Saved {
+            present: Arc::clone(&self.present),
             customers: self.customers.clone(),
             cohorts: self.cohorts.clone(),
             erased: self.erased.clone(),

@@ -1,19 +1,19 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
+mod base;
 mod corrections;
 mod erase;
 mod links;
 mod why_not;
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
-use throughline_engine::{AttrId, Block, CustomerOrdinal, Db, Error, Snapshot};
+use throughline_engine::{CustomerOrdinal, Db, Error, Snapshot};
 
 use crate::answer::Answer;
 use crate::diagnostics::{Diagnostic, Severity};
@@ -21,14 +21,15 @@ use crate::error::QueryError;
 use crate::explain::{self, PhaseCost, Profile};
 use crate::limits::THREADS_MAX;
 use crate::plan::compile::{Ends, Phase, Plan, Planner, Then, Unread};
-use crate::plan::flow::{Flow, Pieces, among, only};
-use crate::plan::index::{Choice, choose, reads_some, takes_out};
+use crate::plan::flow::Flow;
+use crate::plan::index::{Choice, choose};
 use crate::plan::operator::{Passed, Work, Worker};
 use crate::plan::params::superfluous;
 use crate::plan::units::in_order;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
-use crate::syntax::ast::{Part, Span, Statement};
+use crate::syntax::ast::{Span, Statement};
 use crate::value::{Params, Value};
+use base::{Base, behind, flow_of, next_base};
 use links::is_told;
 
 /// How many threads the machine runs at once. Asking it reads files and takes as long as a small query.
@@ -92,25 +93,6 @@ const OVERLAP: &str =
 
 /// Rows made at once where nothing is read for them.
 const UNREAD_ROWS: usize = 1 << 16;
-
-/// What a phase begins with.
-#[derive(Clone, Debug)]
-enum Base {
-    /// All journeys.
-    All,
-    /// The whole journeys of these.
-    Customers(RoaringBitmap),
-    /// Parts of journeys, by customer.
-    Parts(BTreeMap<CustomerOrdinal, Vec<Piece>>),
-}
-
-/// A part of a customer's whole journey, by places in it.
-#[derive(Clone, Debug)]
-enum Piece {
-    Before(u32),
-    After(u32),
-    These(Vec<u32>),
-}
 
 /// What one unit has come to.
 enum Done {
@@ -450,17 +432,6 @@ impl Run<'_> {
     }
 }
 
-impl Base {
-    /// The customers it begins with; `None` for all.
-    fn customers(&self) -> Option<RoaringBitmap> {
-        match self {
-            Self::All => None,
-            Self::Customers(customers) => Some(customers.clone()),
-            Self::Parts(parts) => Some(parts.keys().copied().collect()),
-        }
-    }
-}
-
 /// What an operator came to, which has just made these rows.
 fn cost_of(batch: &RowBatch, began: Instant) -> Cost {
     let time = began.elapsed();
@@ -483,106 +454,6 @@ fn seen<'a>(
             (&as_of.snapshot, &mut plan.phases)
         }
     }
-}
-
-/// The journeys of a unit that a phase begins with; how many interactions were decoded for them, and
-/// how many stored bytes. `light` as [`Operator::is_light`](crate::plan::operator::Operator::is_light).
-fn flow_of(
-    snapshot: &Snapshot,
-    unit: usize,
-    reads: &[AttrId],
-    wanted: Option<&RoaringBitmap>,
-    base: &Base,
-    light: bool,
-) -> Result<(Flow, usize, Option<u64>), QueryError> {
-    if let Some(those) = wanted.filter(|those| reads_some(snapshot, unit, those)) {
-        let (block, bytes) = snapshot.read_some(unit, those, reads)?;
-        let read = block.rows();
-        return Ok((flow_on(block, None, base), read, Some(bytes)));
-    }
-    let mut block = snapshot.read(unit, reads)?;
-    let read = block.rows();
-    let mut mask = wanted.map(|those| among(&block, those));
-    if let Some(asked) = &mask
-        && !light
-        && takes_out(asked.iter().filter(|asked| **asked).count() as u64, asked.len() as u64)
-    {
-        block = only(&block, asked);
-        mask = None;
-    }
-    Ok((flow_on(block, mask, base), read, None))
-}
-
-/// The journeys of a block that a phase begins with.
-fn flow_on(block: Block, mask: Option<Vec<bool>>, base: &Base) -> Flow {
-    let mut flow = Flow::new(block);
-    if let Base::Parts(parts) = base {
-        let mut pieces = Pieces::default();
-        for (place, customer) in flow.block().customers.iter().enumerate() {
-            if mask.as_ref().is_some_and(|mask| !mask.get(place).copied().unwrap_or(false)) {
-                continue;
-            }
-            let rows = flow.block().journey(place);
-            let (start, end) = (rows.start as u32, rows.end as u32);
-            for piece in parts.get(customer).into_iter().flatten() {
-                match piece {
-                    Piece::Before(first) => pieces.push(place, start..end.min(start.saturating_add(*first))),
-                    Piece::After(last) => {
-                        pieces.push(place, start.saturating_add(*last).saturating_add(1)..end);
-                    }
-                    Piece::These(places) => {
-                        let rows = places.iter().map(|place| start + place);
-                        pieces.push(place, rows.filter(|&row| row < end));
-                    }
-                }
-            }
-        }
-        flow.cut(pieces);
-    } else if let Some(mask) = mask {
-        flow.keep(mask);
-    }
-    flow
-}
-
-/// The customers behind rows.
-fn behind(batch: &RowBatch) -> RoaringBitmap {
-    let mut all = RoaringBitmap::new();
-    for row in 0..batch.len {
-        batch.sets.add_to(row, &mut all);
-    }
-    all
-}
-
-fn next_base(then: &Then, batch: &RowBatch) -> Base {
-    let mut parts: BTreeMap<CustomerOrdinal, Vec<Piece>> = BTreeMap::new();
-    let members = batch.members.iter().flatten();
-    match then {
-        Then::Journeys(Part::Before) => {
-            for row in members {
-                let piece = row.places.first().map(|&first| Piece::Before(first));
-                parts.entry(row.customer).or_default().extend(piece);
-            }
-        }
-        Then::Journeys(Part::After) => {
-            for row in members {
-                let piece = row.places.last().map(|&last| Piece::After(last));
-                parts.entry(row.customer).or_default().extend(piece);
-            }
-        }
-        Then::Members => {
-            let mut places: BTreeMap<CustomerOrdinal, Vec<u32>> = BTreeMap::new();
-            for row in members {
-                places.entry(row.customer).or_default().extend(row.places.iter());
-            }
-            for (customer, mut places) in places {
-                places.sort_unstable();
-                places.dedup();
-                parts.insert(customer, vec![Piece::These(places)]);
-            }
-        }
-        _ => return Base::Customers(behind(batch)),
-    }
-    Base::Parts(parts)
 }
 
 fn saved_schema() -> RowSchema {

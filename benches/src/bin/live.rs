@@ -2,8 +2,11 @@
 //! do to those who ask meanwhile. `live.py` beside the peers runs it.
 //!
 //!     live write STORE BATCH SECONDS          appends as fast as it can
-//!     live steady STORE RATE BATCH SECONDS    appends at a rate, asking all the time
+//!     live steady STORE RATE BATCH SECONDS [TAIL]    appends at a rate, asking all the time
 //!     live open STORE                         opens, and asks for one journey
+//!
+//! TAIL is how many interactions are kept in memory before they are sealed: a store of a tenth of the
+//! customers stands for a large one where it seals a tenth, at a tenth of the rate.
 //!
 //! Each prints one line of JSON: times in milliseconds, sizes in bytes.
 //! `steady` ends without closing the store, as a process that is killed does.
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value as Json, json};
 use throughline::Db;
-use throughline::engine::{CustomerOrdinal, Interaction};
+use throughline::engine::{CustomerOrdinal, Interaction, Options, Written};
 use throughline_benches::measure::{Outcome, QUESTIONS, ask, quantile, status_bytes, written_bytes};
 use throughline_benches::{CHANNELS, Noise, TOPICS};
 
@@ -25,7 +28,8 @@ use throughline_benches::{CHANNELS, Noise, TOPICS};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: live write STORE BATCH SECONDS | steady STORE RATE BATCH SECONDS | open STORE";
+const USAGE: &str =
+    "usage: live write STORE BATCH SECONDS | steady STORE RATE BATCH SECONDS [TAIL] | open STORE";
 /// How often each is asked before, to know its quiet time.
 const QUIET: usize = 5;
 /// Syncs of a file that tell what the disk itself takes.
@@ -36,7 +40,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let answer = match arguments[..] {
         ["write", store, batch, seconds] => write(store, batch, seconds),
-        ["steady", store, rate, batch, seconds] => steady(store, rate, batch, seconds),
+        ["steady", store, rate, batch, seconds] => steady(store, rate, batch, seconds, None),
+        ["steady", store, rate, batch, seconds, tail] => steady(store, rate, batch, seconds, Some(tail)),
         ["open", store] => open(store),
         _ => Err(USAGE.into()),
     };
@@ -106,10 +111,14 @@ fn write(store: &str, batch: &str, seconds: &str) -> Outcome<Json> {
 }
 
 /// Appends at a rate, while somebody asks.
-fn steady(store: &str, rate: &str, batch: &str, seconds: &str) -> Outcome<Json> {
+fn steady(store: &str, rate: &str, batch: &str, seconds: &str, tail: Option<&str>) -> Outcome<Json> {
     let (rate, batch, limit): (f64, usize, f64) = (rate.parse()?, batch.parse()?, seconds.parse()?);
     let own_syncs = syncs(Path::new(store), batch * 20)?;
-    let db = Db::open(store)?;
+    let mut options = Options::default();
+    if let Some(tail) = tail {
+        options.tail_interactions = tail.parse()?;
+    }
+    let db = Db::open_with(store, options)?;
     let quiet: Vec<f64> = QUESTIONS
         .iter()
         .map(|question| {
@@ -117,7 +126,7 @@ fn steady(store: &str, rate: &str, batch: &str, seconds: &str) -> Outcome<Json> 
             Ok(quantile(&mut times, 0.5))
         })
         .collect::<Outcome<_>>()?;
-    let (history, written) = (db.info()?.history_bytes, written_bytes());
+    let (before, written) = (db.info()?, written_bytes());
 
     let over = AtomicBool::new(false);
     let (mut commits, mut latest) = (Vec::new(), 0.0_f64);
@@ -159,7 +168,7 @@ fn steady(store: &str, rate: &str, batch: &str, seconds: &str) -> Outcome<Json> 
     })?;
     let seconds = began.elapsed().as_secs_f64();
     let info = db.info()?;
-    let encoded = info.history_bytes - history;
+    let encoded = info.history_bytes - before.history_bytes;
     let questions = QUESTIONS.iter().zip(quiet).zip(asked).map(|((question, quiet), mut times)| {
         let (median, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
         json!({ "question": question, "quiet": quiet, "median": median, "p99": p99, "asked": times.len() })
@@ -175,6 +184,7 @@ fn steady(store: &str, rate: &str, batch: &str, seconds: &str) -> Outcome<Json> 
         "questions": questions.collect::<Vec<Json>>(),
         "encoded_bytes": encoded,
         "written_bytes": written_bytes().saturating_sub(written),
+        "sealed_bytes": sealed(&before.written, &info.written),
         "peak_bytes": status_bytes("VmHWM:"),
         "unsealed": info.unsealed,
         "runs": info.runs,
@@ -183,6 +193,20 @@ fn steady(store: &str, rate: &str, batch: &str, seconds: &str) -> Outcome<Json> 
     println!("{answer}");
     std::io::stdout().flush()?;
     std::process::abort()
+}
+
+/// What seals gave the graph store to write, by cause.
+fn sealed(before: &Written, after: &Written) -> Json {
+    json!({
+        "seals": after.seals - before.seals,
+        "runs": after.runs - before.runs,
+        "merges": after.merges - before.merges,
+        "bases": after.bases - before.bases,
+        "indexes": after.indexes - before.indexes,
+        "tallies": after.tallies - before.tallies,
+        "others": after.others - before.others,
+        "manifests": after.manifests - before.manifests,
+    })
 }
 
 /// Opens a store, and asks it something.

@@ -1,16 +1,20 @@
 //! What is known of a snapshot without reading its interactions.
 
+use std::ops::RangeInclusive;
+
 use roaring::RoaringBitmap;
 
 use super::Snapshot;
 use super::relinked::Overlay;
+use crate::block::Block;
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::index::{IndexReader, Levels, month_of};
 use crate::manifest::{Range, Run};
 use crate::model::{CustomerOrdinal, Millis};
 use crate::schema::{AttrId, AttrType, Subject};
-use crate::span::Wanted;
+use crate::segment::Chosen;
+use crate::span::{Wanted, read_chosen};
 use crate::tail::TailPiece;
 use crate::tallies::{self, Tally};
 
@@ -40,6 +44,10 @@ impl Snapshot {
             let mut of_range = Levels::default();
             let runs: Vec<&Run> = range.versions(past).filter(|run| !run.segments.is_empty()).collect();
             for run in &runs {
+                if run.index.pages.is_empty() {
+                    of_range.add(&self.counted(run, attr, symbol)?);
+                    continue;
+                }
                 let read = |part| self.version.chunks.blob_range(&run.index, part);
                 let index = IndexReader::open_parts(run.index.len(), &read)?;
                 match of_range.0.get_mut(level) {
@@ -101,6 +109,12 @@ impl Snapshot {
             if !run.segments.iter().any(|segment| segment.time_max >= from && segment.time_min < to) {
                 continue;
             }
+            if run.index.pages.is_empty() {
+                if let Some(block) = self.living(run, &[])? {
+                    out.extend(active_in(&block, first..=last));
+                }
+                continue;
+            }
             let read = |part| self.version.chunks.blob_range(&run.index, part);
             let index = IndexReader::open_parts(run.index.len(), &read)?;
             let mut of_run = RoaringBitmap::new();
@@ -113,15 +127,7 @@ impl Snapshot {
             out |= of_run;
         }
         for piece in self.tail.pieces() {
-            let block = piece.block();
-            let living =
-                block.customers.iter().enumerate().filter(|(_, customer)| !piece.is_dead(**customer));
-            for (place, &customer) in living {
-                let times = block.times.get(block.journey(place)).unwrap_or_default();
-                if times.iter().any(|&time| (first..=last).contains(&month_of(time))) {
-                    out.insert(customer);
-                }
-            }
+            out.extend(active_in(piece.block(), first..=last).filter(|&customer| !piece.is_dead(customer)));
         }
         out.extend(self.otherwise_linked());
         Ok(out)
@@ -183,6 +189,19 @@ impl Snapshot {
         Ok(Some(cells.collect()))
     }
 
+    /// What a run without an index has that is alive: times, and some columns.
+    fn living(&self, run: &Run, attrs: &[AttrId]) -> Result<Option<Block>> {
+        let (all, wanted) = (Chosen::Span(0..=CustomerOrdinal::MAX), Wanted::These(attrs));
+        let read = read_chosen(&self.version.chunks, &self.names, run, &self.dead, &all, wanted)?;
+        Ok(read.map(|read| read.block))
+    }
+
+    /// What an index of a run that has none would say, without the dead.
+    fn counted(&self, run: &Run, attr: AttrId, symbol: u32) -> Result<Levels> {
+        let block = self.living(run, &[attr])?.unwrap_or_default();
+        Ok(levels_of(&block, attr, symbol, |_| true))
+    }
+
     /// Takes those out of a set whose interactions in a run are dead.
     fn remove_dead(&self, run: &Run, customers: &mut RoaringBitmap) {
         run.dead.customers.remove_from(customers);
@@ -191,12 +210,16 @@ impl Snapshot {
 }
 
 fn tail_levels(piece: &TailPiece, attr: AttrId, symbol: u32) -> Levels {
+    levels_of(piece.block(), attr, symbol, |customer| !piece.is_dead(customer))
+}
+
+/// Which customers have a symbol, how often.
+fn levels_of(block: &Block, attr: AttrId, symbol: u32, is_alive: impl Fn(CustomerOrdinal) -> bool) -> Levels {
     let mut levels = Levels::default();
-    let block = piece.block();
     let Some(Column::Symbol { codes, dictionary }) = block.column(attr) else { return levels };
     let Some(code) = dictionary.iter().position(|&entry| entry == symbol) else { return levels };
     let code = code as u32 + 1;
-    let living = block.customers.iter().enumerate().filter(|(_, customer)| !piece.is_dead(**customer));
+    let living = block.customers.iter().enumerate().filter(|(_, customer)| is_alive(**customer));
     for (place, &customer) in living {
         let codes = codes.get(block.journey(place)).unwrap_or_default();
         let count = codes.iter().filter(|&&other| other == code).count();
@@ -205,4 +228,18 @@ fn tail_levels(piece: &TailPiece, attr: AttrId, symbol: u32) -> Levels {
         }
     }
     levels
+}
+
+/// Who has an interaction in one of these months.
+fn active_in(block: &Block, months: RangeInclusive<i32>) -> impl Iterator<Item = CustomerOrdinal> {
+    let is_active = move |place: usize| {
+        let times = block.times.get(block.journey(place)).unwrap_or_default();
+        times.iter().any(|&time| months.contains(&month_of(time)))
+    };
+    block
+        .customers
+        .iter()
+        .enumerate()
+        .filter(move |(place, _)| is_active(*place))
+        .map(|(_, &customer)| customer)
 }

@@ -1,15 +1,47 @@
 //! Tables of strings and sets of customers, as the graph holds them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
+use crate::block::Block;
 use crate::chunks::{ChunkWriter, Chunks};
+use crate::erased::Erased;
 use crate::error::{Error, Result};
-use crate::manifest::StringPage;
+use crate::manifest::{Cohort, StringPage};
 use crate::string_pages::page_strings;
 use crate::strings::{StringTable, Strings};
 
 /// Strings in a page of a table; the last page is written again until it is full.
 const PAGE_STRINGS: usize = 1 << 14;
+
+/// What the manifest's sets and customers' attributes were made from.
+pub(super) struct Saved {
+    pub present: Arc<RoaringBitmap>,
+    pub customers: Option<Arc<Block>>,
+    pub cohorts: BTreeMap<String, Arc<RoaringBitmap>>,
+    pub erased: Erased,
+}
+
+impl Saved {
+    /// Writes the cohorts that are not as they were saved.
+    pub(super) fn cohorts(
+        &self,
+        out: &mut ChunkWriter<'_>,
+        cohorts: &BTreeMap<String, Arc<RoaringBitmap>>,
+        before: &[Cohort],
+    ) -> Result<Vec<Cohort>> {
+        let written = |(name, customers): (&String, &Arc<RoaringBitmap>)| {
+            let saved = self.cohorts.get(name).is_some_and(|saved| Arc::ptr_eq(saved, customers));
+            match before.iter().find(|cohort| saved && cohort.name == *name) {
+                Some(before) => Ok(before.clone()),
+                None => Ok(Cohort { name: name.clone(), customers: out.blob(&bitmap_bytes(customers)?)? }),
+            }
+        };
+        cohorts.iter().map(written).collect()
+    }
+}
 
 /// Reads a table whole.
 pub(super) fn load_table(chunks: &Chunks, pages: &[StringPage]) -> Result<StringTable> {

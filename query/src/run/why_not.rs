@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use throughline_engine::{AttrId, CustomerOrdinal, Millis, Role, Snapshot};
 
-use super::{Base, Run, behind, flow_on, next_base};
+use super::Run;
+use super::base::{Base, behind, flow_on, next_base};
 use crate::answer::Answer;
 use crate::error::QueryError;
 use crate::explain::{recorded, stage_in_words, written};

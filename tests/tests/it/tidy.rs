@@ -25,7 +25,7 @@ const ENGINE_LEVELS: &[&[&str]] = &[
     &["identities"],
     &["names"],
     &["order", "span", "versions"],
-    &["seal", "tail"],
+    &["seal", "tail", "written"],
     &["state"],
     &["settle"],
     &["snapshot", "absorb", "check", "backup"],
