@@ -511,6 +511,8 @@ mod names_tests;
 #[cfg(test)]
 mod own_times_tests;
 #[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod retain_tests;
 #[cfg(test)]
 mod retained_files_tests;

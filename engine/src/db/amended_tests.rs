@@ -59,7 +59,7 @@ fn earlier_versions_gather_in_runs_and_are_merged() {
     assert_eq!(db.snapshot().interactions(), 4_000);
     assert_eq!(db.check().expect("checks").problems, Vec::<String>::new());
     // A fold makes one run of them.
-    db.append((0..600).map(|n| Interaction::new(format!("crm:{}", n % 100), START))).expect("appends");
+    db.append((0..1_400).map(|n| Interaction::new(format!("crm:{}", n % 100), START))).expect("appends");
     db.seal().expect("seals");
     assert_eq!(past(&db), [(11, 0)]);
     db.rebuild().expect("rebuilds");
