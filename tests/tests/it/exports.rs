@@ -169,6 +169,10 @@ enum Act {
     Cut(usize, usize),
     /// Identities of a namespace that a customer may have.
     Limit(u32),
+    /// Of which contact the topic was another, or none.
+    Amend(usize, Option<u8>),
+    /// Of which contact the topic is not to be known.
+    Redact(usize),
     Seal,
 }
 
@@ -183,16 +187,19 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (two(), 1..5_u32).prop_map(|((one, other), sure)| Act::Link(one, other, sure)),
         2 => two().prop_map(|(one, other)| Act::Cut(one, other)),
         1 => (1..4_u32).prop_map(Act::Limit),
+        3 => (0..30_usize, prop::option::of(0..3_u8)).prop_map(|(contact, topic)| Act::Amend(contact, topic)),
+        1 => (0..30_usize).prop_map(Act::Redact),
         1 => Just(Act::Seal),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
-    /// Customers of several names, linked, cut, and linked again, under other rules now and then.
+    /// Customers of several names, linked, cut, and linked again, under other rules now and then; what they
+    /// said turns out to have been about something else.
     #[test]
     fn linked_histories_answer_alike(acts in prop::collection::vec(act(), 1..30)) {
-        use throughline::engine::{Guards, Identity, Interaction, Link};
+        use throughline::engine::{Amendment, Guards, Identity, Interaction, Link, Redaction};
         let identity = |place: usize| Identity::parse(NAMES[place]).expect("is one");
         let store = Store::new();
         let db = store.db();
@@ -202,6 +209,8 @@ proptest! {
                 Act::Contact(names) => {
                     let kind = ["a", "b", "c"][hour % 3];
                     let first = Interaction::new(NAMES[names[0]], hour as i64 * 3_600_000).kind(kind).topic("t");
+                    // Every other one is told by what it is.
+                    let first = if hour % 2 == 0 { first.event_id(&format!("e{hour}")) } else { first };
                     let contact = names[1..].iter().fold(first, |contact, &name| contact.also(NAMES[name]));
                     told |= db.append([contact]).expect("appends").links > 0;
                 }
@@ -217,6 +226,17 @@ proptest! {
                 }
                 &Act::Limit(limit) => {
                     db.set_guards(&Guards::default().with_other_limit(limit).expect("is one")).expect("sets");
+                }
+                &Act::Amend(contact, topic) => {
+                    let amendment = Amendment::new(format!("e{contact}"));
+                    let amendment = match topic {
+                        Some(topic) => amendment.set("topic", format!("t{topic}")),
+                        None => amendment.clear("topic"),
+                    };
+                    db.amend([amendment]).expect("amends");
+                }
+                Act::Redact(contact) => {
+                    db.redact([Redaction::new(format!("e{contact}"), ["topic"])]).expect("redacts");
                 }
                 Act::Seal => db.seal().expect("seals"),
             }
