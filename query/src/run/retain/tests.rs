@@ -69,8 +69,8 @@ const QUERIES: [&str; 16] = [
     "FOR NOT HAS (:review) |> CUSTOMERS",
     "WHERE topic = 'an old topic' |> INTERACTIONS",
     "WHERE channel IN ('fax', 'web') |> AGGREGATE count(*) AS n GROUP BY channel",
-    "AS OF 2100-01-01 |> INTERACTIONS",
-    "AS OF 2026-03-25 |> INTERACTIONS",
+    "AS OF '2100-01-01' |> INTERACTIONS",
+    "AS OF '2026-03-25' |> INTERACTIONS",
 ];
 
 fn answers(db: &Db) -> Vec<String> {
@@ -117,9 +117,9 @@ fn what_is_old_is_dropped_by_a_statement() {
     wrong("RETAIN 0 DAYS", "E105", "keep at least one day");
     wrong("RETAIN 100001 YEARS", "E105", "100001");
     wrong("RETAIN $n DAYS", "E307", "$n");
-    wrong("AS OF 2026-02-27 |> INTERACTIONS", "E424", "ask AS OF that instant or a later one");
-    wrong("AS OF 2026-02-27 |> INTERACTIONS", "E424", "2026-02-28");
-    assert!(db.query("AS OF 2026-02-28 |> INTERACTIONS").is_ok());
+    wrong("AS OF '2026-02-27' |> INTERACTIONS", "E424", "ask AS OF that instant or a later one");
+    wrong("AS OF '2026-02-27' |> INTERACTIONS", "E424", "2026-02-28");
+    assert!(db.query("AS OF '2026-02-28' |> INTERACTIONS").is_ok());
     let commit = db.snapshot().commit();
     assert!(db.query_with("RETAIN 1 DAY", &Params::from([("x".into(), "y".into())])).is_err());
     assert_eq!(db.snapshot().commit(), commit, "what is wrong writes nothing");
