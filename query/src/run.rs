@@ -1,9 +1,9 @@
 //! Running a statement: names resolved, units read side by side, rows joined
 //! in the order of units, whatever the threads did.
 
-mod base;
 mod corrections;
 mod erase;
+mod journeys;
 mod links;
 mod retain;
 mod why_not;
@@ -30,7 +30,7 @@ use crate::plan::units::in_order;
 use crate::rows::{Cost, Env, Meter, Partial, QueryLimit, RowBatch, RowColumn, RowSchema, RowType};
 use crate::syntax::ast::{Span, Statement};
 use crate::value::{Params, Value};
-use base::{Base, behind, flow_of, next_base};
+use journeys::{Base, behind, flow_of, next_base};
 use links::is_told;
 
 /// How many threads the machine runs at once. Asking it reads files and takes as long as a small query.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use throughline_engine::{AttrId, CustomerOrdinal, Millis, Role, Snapshot};
 
 use super::Run;
-use super::base::{Base, behind, flow_on, next_base};
+use super::journeys::{Base, behind, flow_on, next_base};
 use crate::answer::Answer;
 use crate::error::QueryError;
 use crate::explain::{recorded, stage_in_words, written};
