@@ -76,12 +76,12 @@ impl Snapshot {
     }
 
     /// Whether any interaction, or customer, has a value of a symbol attribute. Not so of one that
-    /// only erased customers had; until they are vacuumed it has a number still.
+    /// only erased customers or dropped interactions had; until a vacuum it has a number still.
     ///
     /// # Errors
     /// As [`Snapshot::read`].
     pub fn has_symbol(&self, attr: AttrId, symbol: u32) -> Result<bool> {
-        if self.names.erased.is_empty() && self.taken_out.is_empty() {
+        if self.names.erased.is_empty() && self.taken_out.is_empty() && self.retention.is_none() {
             return Ok(true);
         }
         if self.names.schema.get(attr).is_some_and(|known| known.subject == Subject::Interaction) {
