@@ -48,7 +48,7 @@ anew where only that is damaged."
 answers are the same before and after."
     )]
     Rebuild(RebuildArgs),
-    /// Write a store anew without what was erased or dropped
+    /// Write a store anew without what was erased, redacted or dropped
     #[command(long_about = VACUUM)]
     Vacuum(RebuildArgs),
     /// Copy a store, sound and whole, into a new folder
