@@ -1,6 +1,6 @@
 //! Repeat-contact chains: maximal runs of contacts about the same thing.
 
-mod stretches;
+mod bursts;
 
 /// What a chain is (language rule 12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Fou
     let mut found = match (members || rule.within.is_some(), contacts.resolved.is_some()) {
         (true, false) => runs::<true, false>(rule, contacts),
         (false, false) => match (contacts.keys, contacts.visible) {
-            (Some(keys), None) => stretches::chains(rule, contacts, keys),
+            (Some(keys), None) if bursts::fits(contacts) => bursts::chains(rule, contacts, keys),
             _ => runs::<false, false>(rule, contacts),
         },
         (true, true) => runs::<true, true>(rule, contacts),
@@ -114,9 +114,9 @@ pub(crate) fn chains(rule: &Rule, contacts: &Contacts<'_>, members: bool) -> Fou
             contacts.times.get(chain.first as usize).is_some_and(|&at| from <= at && at < to)
         });
     }
-    // Chains were found in the order in which they became long enough.
-    for own in found.chains.chunk_by_mut(|one, next| one.customer == next.customer) {
-        if !own.is_sorted_by_key(|chain| chain.first) {
+    // Some ways find chains in the order in which they become long enough.
+    if !found.chains.is_sorted_by_key(|chain| chain.first) {
+        for own in found.chains.chunk_by_mut(|one, next| one.customer == next.customer) {
             own.sort_by_key(|chain| chain.first);
         }
     }
@@ -371,11 +371,13 @@ mod tests {
             gap in 0i64..8, min in 1u32..4,
             within in prop::option::of(0i64..12),
             started in prop::option::of((0i64..20, 0i64..20)),
-            keyed in any::<bool>(), filtered in any::<bool>(), clocked in any::<bool>(),
+            keyed in any::<bool>(), filtered in any::<bool>(), picked in any::<bool>(), clocked in any::<bool>(),
+            // Where no journey is empty, bursts are looked at.
+            empty in any::<bool>(),
         ) {
             let (mut offsets, mut times, mut keys, mut visible, mut alive) = (vec![0], vec![], vec![], vec![], vec![]);
             let mut resolved = vec![];
-            for (living, rows) in &journeys {
+            for (living, rows) in journeys.iter().filter(|(_, rows)| empty || !rows.is_empty()) {
                 let mut at = 0;
                 for &(pause, key, shown, marked) in rows {
                     resolved.push(marked);
@@ -389,7 +391,7 @@ mod tests {
             }
             let contacts = Contacts {
                 offsets: &offsets, times: &times, keys: keyed.then_some(&keys[..]), key_bound: 4,
-                visible: filtered.then_some(&visible[..]), alive: filtered.then_some(&alive[..]),
+                visible: filtered.then_some(&visible[..]), alive: picked.then_some(&alive[..]),
                 resolved: clocked.then_some(&resolved[..]),
             };
             let contacts = if keyed { contacts } else { Contacts { key_bound: 1, ..contacts } };

@@ -5,6 +5,7 @@ pub(crate) mod cells;
 pub(crate) mod chains;
 pub(crate) mod funnel;
 pub(crate) mod keys;
+mod marks;
 pub(crate) mod paths;
 pub(crate) mod pattern;
 pub(crate) mod single;

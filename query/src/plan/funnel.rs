@@ -28,6 +28,7 @@ use super::operator::{Asked, Operator, Passed, Reason, Total, Wanted, Work, Work
 use super::pattern::{PatternElement, PatternPlan, Reading};
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::kernels::funnel::Rule as PlainRule;
+use crate::kernels::single::Depths;
 use crate::rows::{Env, QueryLimit, RowColumn, RowSchema};
 use crate::syntax::ast::{self, Count, Outcome, Span};
 use crate::value::grouped;
@@ -266,7 +267,12 @@ impl Operator for FunnelOperator {
     }
 
     fn worker<'a>(&'a self, wanted: Wanted<'a>) -> Box<dyn Worker + 'a> {
-        Box::new(FunnelWorker { operator: self, wanted, search: Search::new(&self.finder) })
+        Box::new(FunnelWorker {
+            operator: self,
+            wanted,
+            search: Search::new(&self.finder),
+            depths: self.finder.unbounded_gaps(),
+        })
     }
 
     fn total(&self) -> Option<Box<dyn Total + '_>> {
@@ -339,16 +345,21 @@ struct FunnelWorker<'a> {
     operator: &'a FunnelOperator,
     wanted: Wanted<'a>,
     search: Search,
+    /// Where it may be enough to know how deep attempts get.
+    depths: Option<Depths>,
 }
 
 impl Worker for FunnelWorker<'_> {
     fn work(&mut self, flow: &Flow, env: &Env, passed: &mut Passed) -> Result<Work, QueryLimit> {
-        let Self { operator, wanted, search } = self;
+        let Self { operator, wanted, search, depths } = self;
         let FunnelOperator { finder, breakdown, output, .. } = operator;
         Ok(match output {
             Output::Steps => {
                 let mut counts = Counts::new(&finder.elements, breakdown, *wanted);
-                if breakdown.is_empty() && counts.takes_depths() && finder.depths(flow, env, &mut counts) {
+                if breakdown.is_empty()
+                    && counts.takes_depths()
+                    && finder.depths(depths, flow, env, &mut counts)
+                {
                     return Ok(Work::Part(Box::new(counts)));
                 }
                 finder.each(search, flow, env, |attempt| {

@@ -157,15 +157,12 @@ impl MatchOperator {
     ) -> RowBatch {
         let block = flow.block();
         let mut customers = Vec::new();
-        for journey in (0..block.customers.len()).filter(|&journey| flow.lives(journey)) {
-            let rows = block.journey(journey);
-            let (Some(times), Some(codes)) = (block.times.get(rows.clone()), codes.get(rows)) else {
-                continue;
-            };
-            if completions.complete(StepRows { times, codes, table }) {
+        let rows = StepRows { times: &block.times, codes, table };
+        completions.each(rows, &block.offsets, |journey| {
+            if flow.lives(journey) {
                 customers.push(flow.customer(journey));
             }
-        }
+        });
         let place = wanted.column(CUSTOMER).then_some(CUSTOMER);
         RowBatch::of_customers(self.fields.len(), place, customers)
     }

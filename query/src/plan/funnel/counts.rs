@@ -28,6 +28,8 @@ pub(super) const COLUMNS: [(&str, RowType); 11] = [
     ("median", RowType::Duration),
     ("p90", RowType::Duration),
 ];
+/// Of the columns, those that tell what became of attempts.
+const BECAME: std::ops::RangeInclusive<usize> = 3..=6;
 const MEDIAN: usize = 9;
 const P90: usize = 10;
 
@@ -42,6 +44,7 @@ pub(super) struct Counts {
     values: Vec<Cell>,
     with_gaps: bool,
     with_sets: bool,
+    with_outcomes: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -99,6 +102,7 @@ impl Counts {
             values: Vec::new(),
             with_gaps: wanted.column(width + MEDIAN) || wanted.column(width + P90),
             with_sets: wanted.sets,
+            with_outcomes: BECAME.into_iter().any(|column| wanted.column(width + column)),
         };
         if width == 0 {
             // The whole is a group, even of no attempts.
@@ -170,16 +174,21 @@ impl Counts {
         !self.with_gaps && !self.with_sets
     }
 
+    /// Whether somebody asks what became of attempts.
+    pub(super) fn takes_outcomes(&self) -> bool {
+        self.with_outcomes
+    }
+
     /// Takes in attempts of the one group there is: how many reached each row
-    /// and went no further, and what became of those.
+    /// and went no further, and what became of those; no `outcomes` where nobody asks.
     pub(super) fn add_depths(&mut self, deepest: &[u64], outcomes: &[Stopped]) {
         let Some(rows) = self.rows.first_mut() else { return };
         let mut beyond = 0;
-        for ((counts, &here), &stopped) in rows.iter_mut().zip(deepest).zip(outcomes).rev() {
+        for (counts, &here) in rows.iter_mut().zip(deepest).rev() {
             beyond += here;
             counts.reached += beyond;
-            counts.stopped.add(stopped);
         }
+        rows.iter_mut().zip(outcomes).for_each(|(counts, &stopped)| counts.stopped.add(stopped));
     }
 
     /// Ends a unit: its lists of customers become sets.
