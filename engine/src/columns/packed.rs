@@ -68,28 +68,65 @@ fn pack_short(block: &[u32], width: u8, out: &mut Vec<u8>) {
 /// # Errors
 /// [`Error::Damaged`](crate::Error::Damaged) where the bytes cannot be such a stream.
 pub fn unpack(reader: &mut Reader<'_>, n: usize) -> Result<Vec<u32>> {
-    let widths = reader.take(n.div_ceil(BLOCK))?;
-    let short = n % BLOCK;
-    let mut bytes = 0;
-    for (place, &width) in widths.iter().enumerate() {
-        if width > 32 {
-            return Err(reader.damaged(format!("a packed width of {width} bits")));
+    Ok(Blocks::new(reader, n)?.all())
+}
+
+/// The values of a stream, a block at a time, so that what reads them finds them near.
+pub(super) struct Blocks<'a> {
+    widths: &'a [u8],
+    packed: &'a [u8],
+    /// Values that are not read yet.
+    left: usize,
+}
+
+impl<'a> Blocks<'a> {
+    /// Takes a stream of `n` values from `reader`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged) where the bytes cannot be such a stream.
+    pub(super) fn new(reader: &mut Reader<'a>, n: usize) -> Result<Self> {
+        let widths = reader.take(n.div_ceil(BLOCK))?;
+        let short = n % BLOCK;
+        let mut bytes = 0;
+        for (place, &width) in widths.iter().enumerate() {
+            if width > 32 {
+                return Err(reader.damaged(format!("a packed width of {width} bits")));
+            }
+            let len = if short > 0 && place + 1 == widths.len() { short } else { BLOCK };
+            bytes += block_bytes(len, width);
         }
-        let len = if short > 0 && place + 1 == widths.len() { short } else { BLOCK };
-        bytes += block_bytes(len, width);
+        Ok(Self { widths, packed: reader.take(bytes)?, left: n })
     }
-    let mut packed = reader.take(bytes)?;
-    let mut values = vec![0; n];
-    for (block, &width) in values.chunks_mut(BLOCK).zip(widths) {
-        let Some((bytes, rest)) = packed.split_at_checked(block_bytes(block.len(), width)) else {
-            return Err(reader.damaged("a packed block is short"));
-        };
-        packed = rest;
-        if width > 0 {
-            unpack_block(bytes, width, block);
+
+    /// All that are not read yet.
+    pub(super) fn all(mut self) -> Vec<u32> {
+        let mut values = Vec::with_capacity(self.left);
+        let mut scratch = [0; BLOCK];
+        while let Some(block) = self.next(&mut scratch) {
+            values.extend_from_slice(block);
         }
+        values
     }
-    Ok(values)
+
+    /// What the values not read yet sum up to at most, or more than fits.
+    pub(super) fn sum_max(&self) -> u64 {
+        let block = |&width: &u8| (BLOCK as u64) << width;
+        self.widths.iter().map(block).fold(0, u64::saturating_add)
+    }
+
+    /// The next values; `None` behind the last.
+    pub(super) fn next<'s>(&mut self, scratch: &'s mut [u32; BLOCK]) -> Option<&'s [u32]> {
+        let (&width, widths) = self.widths.split_first()?;
+        let block = scratch.get_mut(..self.left.min(BLOCK))?;
+        // Never fewer: they were counted before.
+        let (bytes, packed) = self.packed.split_at_checked(block_bytes(block.len(), width))?;
+        match width {
+            0 => block.fill(0),
+            _ => unpack_block(bytes, width, block),
+        }
+        (self.widths, self.packed, self.left) = (widths, packed, self.left - block.len());
+        Some(block)
+    }
 }
 
 /// Reads a block of `width` (1 to 32) bits a value from its bytes, as many as [`block_bytes`] says.
@@ -172,6 +209,14 @@ pub(super) fn pack_wide(values: &[u64], out: &mut Vec<u8>) {
 /// [`Error::Damaged`](crate::Error::Damaged) where the bytes cannot be such a stream.
 pub(super) fn unpack_wide(reader: &mut Reader<'_>, n: usize) -> Result<Wide> {
     let mode = reader.u8()?;
+    unpack_mode(mode, reader, n)
+}
+
+/// As [`unpack_wide`], behind the byte that says how high halves are stored.
+///
+/// # Errors
+/// As there.
+pub(super) fn unpack_mode(mode: u8, reader: &mut Reader<'_>, n: usize) -> Result<Wide> {
     let low = unpack(reader, n)?;
     let high = match mode {
         high::NONE => Vec::new(),

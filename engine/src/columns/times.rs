@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::ints;
-use super::packed::{Wide, pack_wide, unpack_wide};
+use super::packed::{BLOCK, Blocks, Wide, high, pack_wide, unpack_mode};
 use super::reader::{Reader, put_varint};
 use super::seek::{Seeker, WideStream};
 use crate::error::{Error, Result};
@@ -60,9 +60,22 @@ pub fn decode(reader: &mut Reader<'_>, offsets: &[u32]) -> Result<Vec<i64>> {
     };
     let firsts = ints::decode(reader, customers)?;
     let step = reader.varint()? as i64;
-    let Wide { low, high } = unpack_wide(reader, gap_count)?;
-
     let mut times = super::spare::times(rows);
+    let Wide { low, high } = match reader.u8()? {
+        high::NONE => {
+            let gaps = Blocks::new(reader, gap_count)?;
+            let span_max = u64::try_from(step).ok().and_then(|step| step.checked_mul(gaps.sum_max()));
+            if span_max.is_some_and(|span| span <= SPAN_MAX) {
+                return match sum(gaps, step, offsets, &firsts, &mut times) && times.len() == rows {
+                    true => Ok(times),
+                    false => Err(reader.damaged("times out of order")),
+                };
+            }
+            Wide { low: gaps.all(), high: Vec::new() }
+        }
+        mode => unpack_mode(mode, reader, gap_count)?,
+    };
+
     let mut gaps = low.as_slice();
     let mut high = high.into_iter().peekable();
     let mut passed = 0_u32;
@@ -99,6 +112,40 @@ pub fn decode(reader: &mut Reader<'_>, offsets: &[u32]) -> Result<Vec<i64>> {
         return Err(reader.damaged("times out of order"));
     }
     Ok(times)
+}
+
+/// A sum of gaps up to it is noticed where it takes a time out of its range: the time is then before
+/// the first.
+const SPAN_MAX: u64 = 1 << 62;
+
+/// Adds up `gaps` from the first times on, where they come to at most [`SPAN_MAX`]. False where
+/// there are fewer than the offsets say, or they take a time out of its range.
+fn sum(mut gaps: Blocks<'_>, step: i64, offsets: &[u32], firsts: &[i64], times: &mut Vec<i64>) -> bool {
+    let mut scratch = [0; BLOCK];
+    // What is left of the block in `scratch`.
+    let (mut from, mut to) = (0, 0);
+    let mut ascending = true;
+    for ((&start, &end), &first) in offsets.iter().zip(offsets.iter().skip(1)).zip(firsts) {
+        let Some(mut left) = (end as usize).checked_sub(start as usize + 1) else { return false };
+        let mut time = first;
+        times.push(time);
+        loop {
+            let now = left.min(to - from);
+            let Some(some) = scratch.get(from..from + now) else { return false };
+            times.extend(some.iter().map(|&gap: &u32| {
+                time = time.wrapping_add(i64::from(gap).wrapping_mul(step));
+                time
+            }));
+            (from, left) = (from + now, left - now);
+            if left == 0 {
+                break;
+            }
+            let Some(block) = gaps.next(&mut scratch) else { return false };
+            (from, to) = (0, block.len());
+        }
+        ascending &= time >= first;
+    }
+    ascending
 }
 
 /// Some customers that follow one another.
@@ -208,6 +255,28 @@ mod tests {
         assert!(encode(&[2, 1], &[0, 2], &mut Vec::new()).is_err());
         assert!(encode(&[1, 2], &[0, 0, 2], &mut Vec::new()).is_err());
         assert!(encode(&[1, 2], &[0, 3], &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn times_out_of_range_are_refused() {
+        for step in [1, 1 << 40] {
+            let mut bytes = Vec::new();
+            ints::encode(&[0, i64::MAX - 5], &mut bytes);
+            put_varint(step, &mut bytes);
+            pack_wide(&[7, 9], &mut bytes);
+            assert!(decode(&mut Reader::new(&bytes, "test"), &[0, 2, 4]).is_err(), "steps of {step}");
+        }
+    }
+
+    #[test]
+    fn journeys_end_anywhere_in_a_block() {
+        for len in [1, 2, 126, 127, 128, 129, 255, 257, 400] {
+            let journey =
+                |start: i64| (0..len).map(|row| start + row * row % 1_000_003 * 60_000).collect::<Vec<_>>();
+            let mut journeys: Vec<Vec<i64>> = (0..9).map(journey).collect();
+            journeys.iter_mut().for_each(|journey| journey.sort_unstable());
+            check(&journeys, usize::MAX);
+        }
     }
 
     proptest! {
