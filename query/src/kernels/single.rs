@@ -27,11 +27,6 @@ impl StepRows<'_> {
         let code = self.codes.get(row as usize).copied().unwrap_or(u32::MAX);
         usize::from(self.table.get(code as usize).copied().unwrap_or(0))
     }
-
-    fn iter(&self) -> impl Iterator<Item = (i64, usize)> {
-        let step = |&code: &u32| usize::from(self.table.get(code as usize).copied().unwrap_or(0));
-        self.times.iter().copied().zip(self.codes.iter().map(step))
-    }
 }
 
 /// The attempt of a journey that counts, by its ends.
@@ -199,14 +194,16 @@ fn list_runs(rows: StepRows<'_>, offsets: &[u32], marks: &mut Marks, runs: &mut 
     runs.push(rows.codes.len() as u32);
 }
 
-/// Tells which journeys complete where only upper bounds on gaps limit them:
-/// the latest row that reaches a step is then the best to go on from. Only
-/// journeys that have the last step at all are looked at, and up to it.
+/// Tells which journeys complete where only upper bounds on gaps limit them.
+/// They are gone through backwards from the rows that fill the last step, which
+/// are few: the earliest row from which the rest can be reached is then the best
+/// to come from, and where nothing is early enough, all up to the next last step
+/// is passed over.
 #[derive(Clone, Debug)]
 pub(crate) struct Completions {
     /// Longest gap before each step; that before the first is free.
     highs: Vec<i64>,
-    /// When each step was last reached.
+    /// The earliest row of each step from which the rest can be reached.
     reached: Vec<i64>,
     marks: Marks,
     /// Rows that fill the last step.
@@ -228,46 +225,57 @@ impl Completions {
         let last_step = u8::try_from(highs.len()).unwrap_or(u8::MAX);
         marks.rows_of(rows.codes, rows.table, last_step);
         marks.list(lasts);
-        let mut lasts = lasts.iter().copied().peekable();
+        let mut lasts = &lasts[..];
         for (journey, bounds) in offsets.windows(2).enumerate() {
             let &[start, end] = bounds else { continue };
-            let mut until = None;
-            while let Some(last) = lasts.next_if(|&last| last < end) {
-                until = Some(last as usize);
+            let own = lasts.iter().take_while(|&&last| last < end).count();
+            if own == 0 {
+                continue;
             }
-            let Some(until) = until else { continue };
-            let range = start as usize..until + 1;
-            if let (Some(times), Some(codes)) = (rows.times.get(range.clone()), rows.codes.get(range))
-                && complete(highs, reached, StepRows { times, codes, table: rows.table })
-            {
+            let (own, rest) = lasts.split_at(own);
+            lasts = rest;
+            if complete(highs, reached, rows, start, own) {
                 found(journey);
             }
         }
     }
 }
 
-/// Whether some rows of one journey fill all steps in order, by the longest
-/// gaps before each.
-fn complete(highs: &[i64], reached: &mut [i64], rows: StepRows<'_>) -> bool {
-    let mut depth = 0;
-    for (at, step) in rows.iter() {
-        if step == 0 || step > depth + 1 {
+/// Whether some rows of the journey that begins at `start` fill all steps in
+/// order, by the longest gaps before each. `lasts` are its rows that fill the last.
+fn complete(highs: &[i64], reached: &mut [i64], rows: StepRows<'_>, start: u32, mut lasts: &[u32]) -> bool {
+    let steps = highs.len();
+    // Steps reached from the last one on, and how early a row can be to go on from any of them.
+    let (mut depth, mut earliest) = (0, i64::MAX);
+    let mut next = lasts.last().copied();
+    while let Some(row) = next {
+        let at = rows.times.get(row as usize).copied().unwrap_or_default();
+        if at < earliest && depth > 0 {
+            lasts = lasts.get(..lasts.partition_point(|&last| last <= row)).unwrap_or_default();
+            (next, depth, earliest) = (lasts.last().copied(), 0, i64::MAX);
             continue;
         }
-        if step > 1 {
-            let before = reached.get(step - 2).copied().unwrap_or(i64::MIN);
-            let high = highs.get(step - 1).copied().unwrap_or(i64::MAX);
-            if at.saturating_sub(before) > high {
+        next = row.checked_sub(1).filter(|&row| row >= start);
+        let step = rows.step(row);
+        if step == 0 || step + depth < steps {
+            continue;
+        }
+        if step < steps {
+            let after = reached.get(step).copied().unwrap_or(i64::MAX);
+            let high = highs.get(step).copied().unwrap_or(i64::MAX);
+            if after.saturating_sub(at) > high {
                 continue;
             }
         }
-        if let Some(place) = reached.get_mut(step - 1) {
-            *place = at;
-        }
-        depth = depth.max(step);
-        if depth == highs.len() {
+        if step == 1 {
             return true;
         }
+        if let (Some(place), Some(high)) = (reached.get_mut(step - 1), highs.get(step - 1)) {
+            *place = at;
+            let free = *high == i64::MAX;
+            earliest = if free { i64::MIN } else { earliest.min(at.saturating_sub(*high)) };
+        }
+        depth = depth.max(steps + 1 - step);
     }
     false
 }
