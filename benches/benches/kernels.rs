@@ -24,7 +24,7 @@ const CLASSIFY: [(&str, &str); 4] = [
     ("row by row", "sentiment * 2 < -0.5 OR lower(case) LIKE '%7'"),
 ];
 
-const KERNELS: [(&str, &str); 17] = [
+const KERNELS: [(&str, &str); 18] = [
     ("chains", "CHAINS SAME topic GAP 7d MIN 3 |> AGGREGATE count(*) GROUP BY topic"),
     (
         "chains with their contacts",
@@ -35,6 +35,10 @@ const KERNELS: [(&str, &str); 17] = [
     (
         "funnel, depths",
         "FUNNEL (:visit) -> (:signup) -> (:purchase) -> (:activate) -> (:renew) -> (:refer) WITHIN 90d |> SELECT step, reached, silent, open",
+    ),
+    (
+        "funnel, depths alone",
+        "FUNNEL (:visit) -> (:signup) -> (:purchase) -> (:activate) -> (:renew) -> (:refer) WITHIN 90d |> SELECT step, reached",
     ),
     (
         "funnel, times between steps",

@@ -503,18 +503,24 @@ impl Stage {
                 }
             }
             Self::Project(columns) => {
-                let made = columns
+                let slot = |column: &Option<Typed>| column.as_ref().and_then(Typed::slot);
+                // What is computed comes first: columns that are only named are moved, not copied.
+                let mut made: Vec<Vec<Cell>> = columns
                     .iter()
                     .map(|column| match column {
-                        None => Vec::new(),
-                        Some(column) => match column.slot() {
-                            Some(slot) => batch.columns.get(slot).cloned().unwrap_or_default(),
-                            None => (0..batch.len)
-                                .map(|row| column.eval(&BatchRow { columns: &batch.columns, row }, env))
-                                .collect(),
-                        },
+                        Some(column) if column.slot().is_none() => (0..batch.len)
+                            .map(|row| column.eval(&BatchRow { columns: &batch.columns, row }, env))
+                            .collect(),
+                        _ => Vec::new(),
                     })
                     .collect();
+                for (place, (column, made)) in columns.iter().zip(&mut made).enumerate() {
+                    let Some(own) = slot(column) else { continue };
+                    let again = columns.iter().skip(place + 1).any(|later| slot(later) == Some(own));
+                    if let Some(cells) = batch.columns.get_mut(own) {
+                        *made = if again { cells.clone() } else { std::mem::take(cells) };
+                    }
+                }
                 batch.columns = made;
             }
             _ => {}
