@@ -205,11 +205,15 @@ proptest! {
         let open = |disk: &SimDisk| open_with(disk, tail, &hands);
         let mut db = open(&disk);
         let mut model = Model::default();
-        let mut numbered = 0;
+        let (mut numbered, mut taken) = (0, BTreeSet::new());
         for (step, act) in acts.iter().enumerate() {
             let now = hands.fetch_add(DAY, Ordering::Relaxed) + DAY;
-            // No two rows are of one time.
-            let mut time = |days: i64| { numbered += 1; (numbered, now - days * DAY - 1_000_000 + numbered) };
+            // No two rows are of one time. The first of a day is of the very instant that may be a cutoff.
+            let mut time = |days: i64| {
+                numbered += 1;
+                let instant = now - days * DAY;
+                (numbered, if taken.insert(instant) { instant } else { instant - 1_000_000 + numbered })
+            };
             let event = |number: i64| format!("e{number}");
             match act {
                 Act::Append(rows) => {
