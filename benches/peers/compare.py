@@ -35,7 +35,7 @@ def arguments():
     add("--rounds", type=int, default=ROUNDS, help="rounds of timing; fewer are rough (default %(default)s)")
     add("--cold", type=int, default=ROUNDS, help="new processes a question; 0 for none (default %(default)s)")
     add("--threads", type=int, default=cores, help="threads, and cores, of each system (default %(default)s)")
-    add("--cache", type=int, help="megabytes of Throughline's page cache (default its own, 512)")
+    add("--cache", type=int, help="megabytes of Throughline's page cache (default its own choice)")
     add("--timeout", type=float, default=300, help="seconds an answer is waited for (default %(default)s)")
     add("--only", default="", help="these questions, with commas between")
     add("--systems", default="", help="these systems, with commas between")

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::history::{FrameHeader, History, Position};
 use crate::limits::{BATCH_INTERACTIONS_MAX, FRAME_BYTES_MAX};
+use crate::machine;
 use crate::manifest::Manifest;
 use crate::model::{Identity, Millis};
 use crate::older::Older;
@@ -589,7 +590,7 @@ pub(crate) fn load_graph(
 fn open_chunks(disk: &Arc<dyn Disk>, options: &Options, folder: &str) -> Result<Arc<Chunks>> {
     disk.create_dir(folder)?;
     let store = disk.open_graph(folder)?;
-    Ok(Arc::new(Chunks::new(store, folder.to_owned(), options.memory_bytes / 2)))
+    Ok(Arc::new(Chunks::new(store, folder.to_owned(), options.cache(machine::memory()))))
 }
 
 pub(crate) fn graph_folder(graph: u64) -> String {

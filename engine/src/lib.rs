@@ -44,6 +44,7 @@ mod evidence;
 mod head;
 mod identities;
 mod links;
+mod machine;
 mod manifest;
 mod name_index;
 mod names;

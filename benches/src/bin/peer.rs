@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         [store] => (store, Some(options)),
         [store, megabytes] => {
             let bytes = megabytes.parse::<usize>().ok().map(|megabytes| megabytes << 20);
-            (store, bytes.map(|memory_bytes| Options { memory_bytes, ..options }))
+            (store, bytes.map(|cache_bytes| Options { cache_bytes, ..options }))
         }
         _ => (&String::new(), None),
     };

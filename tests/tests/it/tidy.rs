@@ -10,7 +10,7 @@ use throughline_tests::sources::{CRATES, Source, named_paths, shipped, sources, 
 /// The modules of the engine from the ground up. A module uses only those of
 /// levels above its own line.
 const ENGINE_LEVELS: &[&[&str]] = &[
-    &["error", "limits"],
+    &["error", "limits", "machine"],
     &["model", "strings", "cache", "side_by_side"],
     &["schema", "column", "guards", "retain"],
     &["columns"],
