@@ -160,7 +160,9 @@ fn one_file_knows_sled_and_one_the_file_system() {
             ("std::fs", "engine/src/disk.rs"),
             ("OpenOptions", "engine/src/disk.rs"),
         ] {
-            if code.contains(word) && source.path != home {
+            // What the system tells of the machine is no file of a store.
+            let of_machine = word == "std::fs" && source.path == "engine/src/machine.rs";
+            if code.contains(word) && source.path != home && !of_machine {
                 faults.push(format!("{}: {word} belongs in {home}", source.path));
             }
         }
