@@ -213,7 +213,7 @@ pub(crate) struct ExportArgs {
 /// How much memory may be used.
 #[derive(Debug, Args)]
 pub(crate) struct Memory {
-    /// Memory to import, sort and cache in
+    /// Memory to import and sort in
     #[arg(long, value_name = "SIZE", default_value = "512MB", value_parser = parse_bytes)]
     pub(crate) memory: usize,
 }
