@@ -132,6 +132,13 @@ impl Marks {
     }
 }
 
+/// Whether journeys that begin at `offsets`, the last of which is the end, have a row each, the
+/// first of them row 0: then every beginning is marked apart, and marks count journeys.
+pub(super) fn never_empty(offsets: &[u32]) -> bool {
+    let bounds = offsets.iter().zip(offsets.iter().skip(1));
+    offsets.first() == Some(&0) && bounds.fold(true, |all, (start, end)| all & (start < end))
+}
+
 /// Flags of 0 or 1 as bits, the first as the lowest.
 fn packed(flags: &[u8; WORD]) -> u64 {
     // Moves the lowest bit of byte `i` to bit `i` of the highest byte; none of the products meet.

@@ -3,7 +3,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::marks::{Marks, WORD};
+use super::marks::{Marks, WORD, never_empty};
 
 /// Places for what is known of steps, by their numbers from 1.
 const PLACES: usize = 16;
@@ -87,9 +87,7 @@ impl Depths {
     pub(crate) fn count(&mut self, rows: StepRows<'_>, offsets: &[u32]) -> Option<[u64; PLACES]> {
         let Self { steps, within, marks, starts, runs, .. } = self;
         let journeys = offsets.len().saturating_sub(1);
-        let never_empty =
-            offsets.iter().zip(offsets.iter().skip(1)).fold(true, |all, (start, end)| all & (start < end));
-        if *steps >= LAST_PLACE || !never_empty || offsets.first() != Some(&0) {
+        if *steps >= LAST_PLACE || !never_empty(offsets) {
             return None;
         }
         let all = rows.codes.len().min(rows.times.len());

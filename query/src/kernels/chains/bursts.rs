@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::super::marks::{Marks, WORD};
+use super::super::marks::{Marks, WORD, never_empty};
 use super::{Chain, Contacts, Found, Rule};
 
 /// A key's present run.
@@ -32,10 +32,8 @@ const ROOM: usize = 64;
 
 /// Whether every journey has a row, as [`chains`] takes for granted.
 pub(super) fn fits(contacts: &Contacts<'_>) -> bool {
-    let bounds = contacts.offsets.iter().zip(contacts.offsets.iter().skip(1));
-    contacts.offsets.first() == Some(&0)
-        && contacts.offsets.last().is_some_and(|&end| end as usize == contacts.times.len())
-        && bounds.fold(true, |all, (start, end)| all & (start < end))
+    let end = contacts.offsets.last().map(|&end| end as usize);
+    end == Some(contacts.times.len()) && never_empty(contacts.offsets)
 }
 
 /// Finds all chains of `rule`, WITHIN and STARTED apart, in the order of their first contacts.
